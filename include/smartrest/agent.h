@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent: credentials, templates, the loop, and who handles which message.
+ *
+ *     sr_agent_new -> bootstrap -> integrate -> on_message, send ... loop -> free
+ *
+ * An agent belongs to the thread that runs its loop. From other threads only
+ * sr_agent_send*() and sr_agent_stop() may be called; sr_agent_stop() also from a
+ * signal handler. Callbacks run on the loop's thread, one at a time, and may call
+ * everything except sr_agent_bootstrap, _integrate, _request, _loop and _dispatch
+ * (SR_E_STATE). More than one agent in a process is fine. The library touches no
+ * signal disposition, environment, locale or working directory.
+ *
+ * The wire: docs/protocol/smartrest1.md. */
+#ifndef SMARTREST_AGENT_H
+#define SMARTREST_AGENT_H
+
+#include <smartrest/error.h>
+#include <smartrest/record.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sr_agent;
+
+/* An agent for the device `device_id` (1 to 1000 bytes; none of `/ \ $ : + #`, white
+ * space, control bytes) on the platform at `server`: http://host[:port] or
+ * https://host[:port]. Both are copied. A bad one is reported by the first call that
+ * needs it (SR_E_INVAL), so that sr_agent_error() can say what is wrong with it.
+ * On success *ret_agent is the caller's, to be freed with sr_agent_free(); on failure
+ * it is untouched. Returns 0, SR_E_NOMEM, SR_E_IO (no file descriptors left). */
+SR_API int sr_agent_new(const char *server, const char *device_id,
+                        struct sr_agent **ret_agent);
+
+/* Frees the agent, its timers, watches and reporter; connections are closed, rows that
+ * wait are lost. Returns at once: a name look-up or connection attempt that cannot be
+ * interrupted is left to end by itself and touches nothing of the agent. From inside a
+ * callback it stops the loop, and the agent is freed when the loop returns. Accepts
+ * NULL. Returns NULL. */
+SR_API struct sr_agent *sr_agent_free(struct sr_agent *agent);
+
+/* What went wrong last, as a sentence without secrets that names what and where; the
+ * agent's, valid until its next call that fails. Accepts NULL. */
+SR_API const char *sr_agent_error(const struct sr_agent *agent);
+
+/* --- options, before bootstrap ----------------------------------------- */
+
+/* How long bootstrap, integrate and the loop's first connection may go on without
+ * reaching the server before they give up with SR_E_UNREACHABLE. 0, the default, is
+ * until the agent is stopped: a device comes up before its network does. */
+SR_API void sr_agent_set_wait(struct sr_agent *agent, uint64_t wait_ms);
+
+/* PEM file with the certificates to trust, for https:// and mqtts://; NULL, the
+ * default, is the system's. Certificates and host names are always verified. Copied.
+ * Returns 0, SR_E_NOMEM; a file that cannot be read shows as an error of the
+ * connection. */
+SR_API int sr_agent_set_ca_file(struct sr_agent *agent, const char *path);
+
+/* --- credentials ------------------------------------------------------- */
+
+/* Gets the device's credentials: loads them from `path`, or else asks the platform
+ * for them (message 61) until an operator has accepted the device (70), and stores
+ * them in `path`: three lines, tenant, user, password; mode 0600, replaced
+ * atomically. A file that is there and damaged is logged and asked for anew. That
+ * `path` can be written is found out before asking.
+ * Runs the loop until done. Returns 0; SR_E_INVAL (server or device_id); SR_E_IO
+ * (`path`); SR_E_UNREACHABLE, see sr_agent_set_wait(); SR_E_TIMEOUT, asked as often as
+ * sr_agent_set_bootstrap_poll() says; SR_E_AUTH, bootstrap account refused;
+ * SR_E_PROTO, whoever answers is not the platform; SR_E_STOPPED; SR_E_NOMEM. */
+SR_API int sr_agent_bootstrap(struct sr_agent *agent, const char *path);
+
+/* The account that asks for credentials; the default is the platform's published
+ * one. Copied. Returns 0, SR_E_INVAL, SR_E_NOMEM. */
+SR_API int sr_agent_set_bootstrap_account(struct sr_agent *agent, const char *tenant,
+                                          const char *user, const char *password);
+
+/* Ask every `interval_ms` milliseconds (default 2000; at least 100), at most
+ * `attempts` times; 0, the default, is without end. */
+SR_API void sr_agent_set_bootstrap_poll(struct sr_agent *agent, uint64_t interval_ms,
+                                        unsigned attempts);
+
+/* Instead of sr_agent_bootstrap(), for credentials that live elsewhere, say in a secure
+ * element. Copied. Returns 0, SR_E_INVAL, SR_E_NOMEM. */
+SR_API int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
+                                    const char *user, const char *password);
+
+/* --- templates and identity -------------------------------------------- */
+
+/* Makes the device known. Registers the templates `srtemplate` (rows 10 and 11, a
+ * line each) under the name `srversion` unless the platform has them; then finds the
+ * device's managed object by its external id, or creates object and external id.
+ * The standard flow uses these templates of the collection:
+ *
+ *     100,<device id>        GET the external id        -> 500,<line>,<object id>
+ *     101[,<device id>]      POST the managed object    -> 501,<line>,<object id>
+ *     102,<object id>,<device id>    POST the external id
+ *
+ * (101 has an argument if its row 10 has a placeholder.) A device is created only when
+ * the platform says that it knows none (50,<line>,404).
+ * Runs the loop until done; a network that fails is tried again. Returns 0;
+ * SR_E_UNREACHABLE; SR_E_AUTH; SR_E_REFUSED, a row or the templates were refused:
+ * sr_agent_error() has the platform's text; SR_E_PROTO; SR_E_STATE, no credentials yet;
+ * SR_E_STOPPED; SR_E_NOMEM; or what the callback below returned. */
+SR_API int sr_agent_integrate(struct sr_agent *agent, const char *srversion,
+                              const char *srtemplate);
+
+/* A flow of your own in place of the standard one. It must end with
+ * sr_agent_set_xid() and sr_agent_set_id() called, and returns 0 or an error. It may
+ * call sr_agent_request() and sr_template_register(). */
+typedef int (*sr_integrate_fn)(struct sr_agent *agent, const char *srversion,
+                               const char *srtemplate, void *arg);
+SR_API void sr_agent_on_integrate(struct sr_agent *agent, sr_integrate_fn fn, void *arg);
+
+/* The first half of integrate: is `srversion` known, and if not, register
+ * `srtemplate`. On success the agent's X-Id is set. Errors as sr_agent_integrate(). */
+SR_API int sr_template_register(struct sr_agent *agent, const char *srversion,
+                                const char *srtemplate);
+
+/* Posts `rows` to the platform under the X-Id `xid` (NULL: none) with the agent's
+ * credentials, and runs the loop until the answer is there; a network that fails is
+ * tried again. *ret_answer is the agent's, valid until the next request, NUL-terminated.
+ * Returns 0, or SR_E_UNREACHABLE, SR_E_AUTH, SR_E_REFUSED (an HTTP status that is not
+ * 200), SR_E_TOOBIG (the answer), SR_E_STATE, SR_E_STOPPED, SR_E_NOMEM. */
+SR_API int sr_agent_request(struct sr_agent *agent, const char *xid, const char *rows,
+                            const char **ret_answer, size_t *ret_len);
+
+SR_API const char *sr_agent_server(const struct sr_agent *agent);
+SR_API const char *sr_agent_device_id(const struct sr_agent *agent);
+/* "" until bootstrap. */
+SR_API const char *sr_agent_tenant(const struct sr_agent *agent);
+SR_API const char *sr_agent_username(const struct sr_agent *agent);
+SR_API const char *sr_agent_password(const struct sr_agent *agent);
+/* Numeric id of the template collection, and of the device's managed object; decimal
+ * text, "" until integrate. */
+SR_API const char *sr_agent_xid(const struct sr_agent *agent);
+SR_API const char *sr_agent_id(const struct sr_agent *agent);
+/* Copied; 1 to 255 bytes. Return 0, SR_E_INVAL, SR_E_NOMEM. */
+SR_API int sr_agent_set_xid(struct sr_agent *agent, const char *xid);
+SR_API int sr_agent_set_id(struct sr_agent *agent, const char *id);
+
+/* --- sending ----------------------------------------------------------- */
+
+enum sr_prio {
+    SR_PRIO_BUF = 1, /* worth keeping over an outage */
+    SR_PRIO_XID = 2  /* the row's first value is another X-Id, cut off before sending */
+};
+
+/* Queues `row` (one or more rows, without the final line end; copied) for the reporter
+ * and returns at once. May be called from any thread, before bootstrap, and before
+ * there is a reporter. Rows arrive in the order they were sent. When the outbox is at
+ * its bound the oldest waiting rows make room; see sr_reporter_stats().
+ * Returns 0; SR_E_SYNTAX, not a row: nothing was queued; SR_E_TOOBIG, more than
+ * SR_ROW_MAX bytes or than the outbox holds; SR_E_NOMEM. */
+SR_API int sr_agent_send(struct sr_agent *agent, const char *row, int prio);
+#define SR_ROW_MAX 15360
+
+/* The same with prio 0, and with `prio`, for a row made as sr_row_format() makes it: every
+ * value is quoted when it needs it. */
+SR_API int sr_agent_sendf(struct sr_agent *agent, const char *format, ...)
+    SR_PRINTF(2, 3);
+SR_API int sr_agent_sendf_prio(struct sr_agent *agent, int prio, const char *format, ...)
+    SR_PRINTF(3, 4);
+
+/* --- receiving --------------------------------------------------------- */
+
+/* `record` is the library's and valid during the call. */
+typedef void (*sr_message_fn)(struct sr_agent *agent, struct sr_record *record, void *arg);
+
+/* Calls `fn` for each received row with message id `id` of the agent's own collection,
+ * built-in rows (40, 50...) included. A later call for the same id replaces the
+ * earlier one; NULL removes. Returns 0 or SR_E_NOMEM. */
+SR_API int sr_agent_on_message(struct sr_agent *agent, uint32_t id, sr_message_fn fn,
+                               void *arg);
+
+/* The same for rows of another collection, as row 87 or the topic names it: `xid` is
+ * its numeric id or its name. Operations of that collection arrive too if this is
+ * called before the reporter is started. */
+SR_API int sr_agent_on_xmessage(struct sr_agent *agent, const char *xid, uint32_t id,
+                                sr_message_fn fn, void *arg);
+
+/* --- running ----------------------------------------------------------- */
+
+/* Runs until sr_agent_stop(). Returns 0 when stopped; SR_E_UNREACHABLE, the reporter
+ * never reached its server in the time of sr_agent_set_wait(); SR_E_STATE, called from
+ * inside a callback. */
+SR_API int sr_agent_loop(struct sr_agent *agent);
+
+/* Makes the running sr_agent_loop, _bootstrap, _integrate or _request return as soon as
+ * the current callback has; if none runs, the next one returns at once. From any thread
+ * or signal handler; the agent must not be freed before this returns. */
+SR_API void sr_agent_stop(struct sr_agent *agent);
+
+/* For programs: stop on these signals, say SIGINT. The only call that touches signal
+ * dispositions; they are put back when the agent is freed. Returns 0, SR_E_INVAL,
+ * SR_E_NOMEM. */
+SR_API int sr_agent_stop_on(struct sr_agent *agent, int signal_number);
+
+/* A host with a loop of its own, in place of sr_agent_loop(): wait until the
+ * descriptor is readable or the time is over, then dispatch; ask anew each time.
+ *
+ *     poll(&(struct pollfd){ .fd = sr_agent_fd(agent), .events = POLLIN }, 1,
+ *          sr_agent_timeout(agent));
+ *     sr_agent_dispatch(agent);
+ */
+SR_API int sr_agent_fd(const struct sr_agent *agent);
+/* Milliseconds, 0 for at once, -1 for as long as you like. */
+SR_API int sr_agent_timeout(struct sr_agent *agent);
+/* Runs what is due and returns without waiting. Returns 0; SR_E_STOPPED once after
+ * sr_agent_stop(); SR_E_UNREACHABLE and SR_E_STATE as sr_agent_loop(). */
+SR_API int sr_agent_dispatch(struct sr_agent *agent);
+
+/* How often the loop has slept and woken up since the agent was made: what a battery
+ * feels. */
+SR_API uint64_t sr_agent_wakeups(const struct sr_agent *agent);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

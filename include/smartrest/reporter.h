@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* The reporter carries what sr_agent_send() queued to the platform, and what the
+ * platform answers back to the message handlers. HTTP or MQTT is its constructor's
+ * business alone.
+ *
+ *     sr_reporter_new_mqtt (or _http) -> options -> start ... free
+ *
+ * Rows are joined: a request goes out when it is full, when its oldest row has waited
+ * for the linger time, or at once when a message handler has sent a row. A row is
+ * forgotten when the platform has acknowledged it: HTTP 200 for its request, PUBACK
+ * for its publish. Until then it is sent again after every reconnect, so a row can
+ * arrive twice, at most a window's worth. A connection that fails is tried again for
+ * ever, first after about 0.2 s, later up to 60 s, with jitter.
+ *
+ * An agent has one reporter. Loop thread only. Wire: docs/protocol/mqtt.md. */
+#ifndef SMARTREST_REPORTER_H
+#define SMARTREST_REPORTER_H
+
+#include <smartrest/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sr_agent;
+struct sr_reporter;
+
+/* By MQTT to `broker`: mqtt://host[:1883] or mqtts://host[:8883]. Client id d:<device
+ * id>, topics s/ul, s/dl, s/ol/<X-Id>, s/e, QoS 1.
+ * On success *ret_reporter is the caller's, to be freed before the agent or with it; on
+ * failure it is untouched, and sr_agent_error() says why.
+ * Returns 0, SR_E_INVAL (broker), SR_E_STATE (the agent has a reporter), SR_E_NOMEM. */
+SR_API int sr_reporter_new_mqtt(struct sr_agent *agent, const char *broker,
+                                struct sr_reporter **ret_reporter);
+
+/* By HTTP to the agent's server. Returns 0, SR_E_STATE, SR_E_NOMEM. */
+SR_API int sr_reporter_new_http(struct sr_agent *agent, struct sr_reporter **ret_reporter);
+
+/* Accepts NULL. Rows that wait stay with the agent. Returns NULL. */
+SR_API struct sr_reporter *sr_reporter_free(struct sr_reporter *reporter);
+
+/* Connects, in the background, once the loop runs; after bootstrap and integrate.
+ * Returns 0, SR_E_INVAL (NULL), SR_E_STATE (no credentials or no X-Id yet). */
+SR_API int sr_reporter_start(struct sr_reporter *reporter);
+
+/* --- options, before start: SR_E_STATE afterwards, SR_E_INVAL out of bounds --------- */
+
+/* Seconds between signs of life on an idle MQTT connection, 5 to 65535; a dead peer
+ * is noticed within twice that. 0: none, a dead peer is noticed when a row is not
+ * acknowledged. Default 60. Without meaning for HTTP. */
+SR_API int sr_reporter_set_keepalive(struct sr_reporter *reporter, unsigned seconds);
+/* Milliseconds the oldest row waits for company, 0 to 60000. Default 400. */
+SR_API int sr_reporter_set_linger(struct sr_reporter *reporter, unsigned linger_ms);
+/* Rows in one request, 1 to 10000. Default 512. */
+SR_API int sr_reporter_set_batch(struct sr_reporter *reporter, unsigned rows);
+/* Publishes under way without acknowledgement, 1 to 16; HTTP has one. Default 4. */
+SR_API int sr_reporter_set_window(struct sr_reporter *reporter, unsigned publishes);
+
+/* Bytes of rows that may wait, 4096 to 1 GiB, with about 40 bytes for each row's
+ * keeping. Default 1 MiB. Any time; shrinking drops the oldest. */
+SR_API int sr_reporter_set_capacity(struct sr_reporter *reporter, size_t bytes);
+
+/* --- what it did ------------------------------------------------------- */
+
+struct sr_reporter_stats {
+    bool connected;
+    uint64_t rows_waiting, bytes_waiting; /* now, those under way included */
+    uint64_t rows_queued;                 /* accepted by sr_agent_send*() */
+    uint64_t rows_sent;                   /* handed to the network, repeats included */
+    uint64_t rows_acked;
+    uint64_t rows_dropped;  /* to make room */
+    uint64_t requests_sent; /* publishes, or HTTP requests */
+    uint64_t bytes_sent;    /* of their payloads */
+    uint64_t rows_received;
+    uint64_t rows_malformed; /* received, and not understood */
+    uint64_t connects;       /* that succeeded */
+    uint64_t disconnects;    /* of these, that were lost */
+};
+SR_API void sr_reporter_stats(const struct sr_reporter *reporter,
+                              struct sr_reporter_stats *ret_stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

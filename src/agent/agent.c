@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/agent_p.h"
+#include "base/device_id.h"
+#include "loop/handles.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SR_LOG_COMPONENT "agent"
+#include <smartrest/log.h>
+
+enum { OUTBOX_BYTES = 1024 * 1024, BOOTSTRAP_INTERVAL_MS = 2000 };
+
+/* The platform's published account for devices without credentials. */
+static const char bootstrap_tenant[] = "management", bootstrap_user[] = "devicebootstrap",
+                  bootstrap_password[] = "Fhdt1bb1f";
+
+/* --- life --------------------------------------------------------------- */
+
+static void destroy(struct sr_agent *agent);
+
+static void drop_dead_reporters(struct sr_agent *agent)
+{
+    struct sr_reporter *reporter;
+
+    while ((reporter = agent->dead_reporters)) {
+        agent->dead_reporters = *sr_reporter_next(reporter);
+        sr_reporter_destroy(reporter);
+    }
+}
+
+static void on_wake(void *arg)
+{
+    struct sr_agent *agent = arg;
+
+    drop_dead_reporters(agent);
+    if (agent->reporter)
+        sr_reporter_look(agent->reporter);
+}
+
+static void on_contact_overdue(void *arg)
+{
+    struct sr_agent *agent = arg;
+    const char *reason;
+
+    if (!agent->reporter || sr_reporter_reached(agent->reporter))
+        return;
+    reason = sr_reporter_reason(agent->reporter);
+    sr_agent_fail(agent, SR_E_UNREACHABLE, "%s", *reason ? reason : "the broker is silent");
+    agent->gave_up = true;
+}
+
+static int init(struct sr_agent *agent, const char *server, const char *device_id)
+{
+    int rc = sr_loop_new(on_wake, agent, &agent->loop);
+
+    if (!rc)
+        rc = sr_outbox_new(OUTBOX_BYTES, &agent->outbox);
+    if (!rc)
+        rc = sr_deadline_init(&agent->contact, agent->loop, on_contact_overdue, agent);
+    if (!rc)
+        rc = sr_credentials_set(&agent->bootstrap_account, bootstrap_tenant,
+                                bootstrap_user, bootstrap_password);
+    if (!rc)
+        rc = sr_replace_text(&agent->server, server ? server : "");
+    if (!rc)
+        rc = sr_replace_text(&agent->device_id, device_id ? device_id : "");
+    agent->bootstrap_interval_ms = BOOTSTRAP_INTERVAL_MS;
+    return rc;
+}
+
+int sr_agent_new(const char *server, const char *device_id, struct sr_agent **ret_agent)
+{
+    struct sr_agent *agent = calloc(1, sizeof *agent);
+    int rc;
+
+    if (!agent)
+        return SR_E_NOMEM;
+    rc = init(agent, server, device_id);
+    if (rc)
+        destroy(agent);
+    else
+        *ret_agent = agent;
+    return rc;
+}
+
+static void destroy(struct sr_agent *agent)
+{
+    drop_dead_reporters(agent);
+    if (agent->reporter)
+        sr_reporter_destroy(agent->reporter);
+    sr_http_free(agent->http);
+    sr_deadline_release(&agent->contact);
+    sr_loop_free(agent->loop);
+    sr_outbox_free(agent->outbox);
+    sr_dispatch_release(&agent->dispatch);
+    sr_credentials_release(&agent->credentials);
+    sr_credentials_release(&agent->bootstrap_account);
+    free(agent->server);
+    free(agent->device_id);
+    free(agent->url);
+    free(agent->login);
+    free(agent->xid);
+    free(agent->id);
+    free(agent->srversion);
+    free(agent->ca_file);
+    if (agent->answer)
+        explicit_bzero(agent->answer, agent->answer_len); /* it may be a password */
+    free(agent->answer);
+    free(agent);
+}
+
+struct sr_agent *sr_agent_free(struct sr_agent *agent)
+{
+    if (!agent)
+        return NULL;
+    if (agent->depth) {
+        agent->doomed = true;
+        sr_agent_stop(agent);
+    } else {
+        destroy(agent);
+    }
+    return NULL;
+}
+
+int sr_agent_enter(struct sr_agent *agent)
+{
+    if (!agent)
+        return SR_E_INVAL;
+    if (agent->loop->running)
+        return SR_E_STATE;
+    agent->depth++;
+    return 0;
+}
+
+int sr_agent_leave(struct sr_agent *agent, int rc)
+{
+    if (--agent->depth == 0 && agent->doomed)
+        destroy(agent);
+    return rc;
+}
+
+/* --- errors ------------------------------------------------------------- */
+
+int sr_agent_fail(struct sr_agent *agent, int rc, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(agent->error, sizeof agent->error, format, args);
+    va_end(args);
+    for (char *c = agent->error; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+    return rc;
+}
+
+const char *sr_agent_error(const struct sr_agent *agent)
+{
+    if (!agent)
+        return "no agent: out of memory or file descriptors";
+    return *agent->error ? agent->error : "no error";
+}
+
+/* --- what it is told ---------------------------------------------------- */
+
+int sr_replace_text(char **text, const char *to)
+{
+    char *copy = to ? strdup(to) : NULL;
+
+    if (to && !copy)
+        return SR_E_NOMEM;
+    free(*text);
+    *text = copy;
+    return 0;
+}
+
+int sr_agent_check_setup(struct sr_agent *agent)
+{
+    struct sr_url url;
+    const char *reason;
+    size_t len = strlen(agent->server);
+
+    if (agent->url)
+        return 0;
+    if (sr_url_parse(agent->server, &url, &reason))
+        return sr_agent_fail(agent, SR_E_INVAL, "server '%s': %s", agent->server, reason);
+    if (strncmp(url.scheme, "http", 4))
+        return sr_agent_fail(agent, SR_E_INVAL,
+                             "server '%s': it must begin with http:// or https://",
+                             agent->server);
+    if (!sr_device_id_valid(agent->device_id, &reason))
+        return sr_agent_fail(agent, SR_E_INVAL, "device id '%s': %s", agent->device_id,
+                             reason);
+    while (len && agent->server[len - 1] == '/')
+        len--;
+    agent->url = malloc(len + sizeof "/s");
+    if (!agent->url)
+        return sr_agent_fail(agent, SR_E_NOMEM, "out of memory");
+    memcpy(agent->url, agent->server, len);
+    strcpy(agent->url + len, "/s");
+    return 0;
+}
+
+int sr_agent_open_http(struct sr_agent *agent)
+{
+    int rc = sr_agent_check_setup(agent);
+
+    if (rc || agent->http)
+        return rc;
+    rc = sr_http_new(agent->loop, agent->ca_file, &agent->http);
+    return rc ? sr_agent_fail(agent, rc, "out of memory") : 0;
+}
+
+void sr_agent_set_wait(struct sr_agent *agent, uint64_t wait_ms)
+{
+    agent->wait_ms = wait_ms;
+}
+
+int sr_agent_set_ca_file(struct sr_agent *agent, const char *path)
+{
+    return sr_replace_text(&agent->ca_file, path);
+}
+
+int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant, const char *user,
+                             const char *password)
+{
+    char *login;
+    int rc;
+
+    if (agent->reporter)
+        return sr_agent_fail(agent, SR_E_STATE, "the reporter has its credentials already");
+    rc = sr_credentials_set(&agent->credentials, tenant, user, password);
+    if (rc)
+        return sr_agent_fail(agent, rc, "credentials: %s", sr_strerror(rc));
+    login = malloc(strlen(tenant) + 1 + strlen(user) + 1);
+    if (!login)
+        return sr_agent_fail(agent, SR_E_NOMEM, "out of memory");
+    sprintf(login, "%s/%s", tenant, user);
+    free(agent->login);
+    agent->login = login;
+    return 0;
+}
+
+static int set_number(char **text, const char *to)
+{
+    if (!to || !*to || strlen(to) > 255)
+        return SR_E_INVAL;
+    return sr_replace_text(text, to);
+}
+
+int sr_agent_set_xid(struct sr_agent *agent, const char *xid)
+{
+    return set_number(&agent->xid, xid);
+}
+
+int sr_agent_set_id(struct sr_agent *agent, const char *id)
+{
+    return set_number(&agent->id, id);
+}
+
+static const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+const char *sr_agent_server(const struct sr_agent *agent)
+{
+    return agent->server;
+}
+
+const char *sr_agent_device_id(const struct sr_agent *agent)
+{
+    return agent->device_id;
+}
+
+const char *sr_agent_tenant(const struct sr_agent *agent)
+{
+    return text_or_empty(agent->credentials.tenant);
+}
+
+const char *sr_agent_username(const struct sr_agent *agent)
+{
+    return text_or_empty(agent->credentials.user);
+}
+
+const char *sr_agent_password(const struct sr_agent *agent)
+{
+    return text_or_empty(agent->credentials.password);
+}
+
+const char *sr_agent_xid(const struct sr_agent *agent)
+{
+    return text_or_empty(agent->xid);
+}
+
+const char *sr_agent_id(const struct sr_agent *agent)
+{
+    return text_or_empty(agent->id);
+}
+
+/* --- running ------------------------------------------------------------ */
+
+int sr_agent_loop(struct sr_agent *agent)
+{
+    int rc = sr_agent_enter(agent);
+
+    if (rc)
+        return rc;
+    rc = sr_loop_run(agent->loop, &agent->gave_up);
+    if (rc == SR_E_STOPPED)
+        rc = 0;
+    else if (!rc)
+        rc = SR_E_UNREACHABLE;
+    return sr_agent_leave(agent, rc);
+}
+
+void sr_agent_stop(struct sr_agent *agent)
+{
+    sr_loop_stop(agent->loop);
+}
+
+struct stop_signal {
+    uv_signal_t uv; /* first: see sr_handle_close() */
+    struct sr_agent *agent;
+};
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    sr_agent_stop(((struct stop_signal *)handle)->agent);
+}
+
+int sr_agent_stop_on(struct sr_agent *agent, int signal_number)
+{
+    struct stop_signal *signal = calloc(1, sizeof *signal);
+
+    if (!signal)
+        return SR_E_NOMEM;
+    if (uv_signal_init(&agent->loop->uv, &signal->uv)) {
+        free(signal);
+        return SR_E_NOMEM;
+    }
+    signal->agent = agent;
+    if (uv_signal_start(&signal->uv, on_signal, signal_number)) {
+        sr_handle_close((uv_handle_t *)&signal->uv);
+        return sr_agent_fail(agent, SR_E_INVAL, "signal %d cannot be handled",
+                             signal_number);
+    }
+    sr_loop_touch(agent->loop);
+    return 0;
+}
+
+int sr_agent_fd(const struct sr_agent *agent)
+{
+    return uv_backend_fd(&agent->loop->uv);
+}
+
+int sr_agent_timeout(struct sr_agent *agent)
+{
+    return sr_loop_timeout(agent->loop);
+}
+
+int sr_agent_dispatch(struct sr_agent *agent)
+{
+    int rc = sr_agent_enter(agent);
+
+    if (rc)
+        return rc;
+    sr_loop_turn(agent->loop, false);
+    if (sr_loop_stopped(agent->loop))
+        rc = SR_E_STOPPED;
+    else if (agent->gave_up)
+        rc = SR_E_UNREACHABLE;
+    return sr_agent_leave(agent, rc);
+}
+
+uint64_t sr_agent_wakeups(const struct sr_agent *agent)
+{
+    return agent->loop->turns;
+}
+
+/* --- timers and watches ------------------------------------------------- */
+
+int sr_timer_new(struct sr_agent *agent, uint64_t interval_ms, sr_timer_fn fn, void *arg,
+                 struct sr_timer **ret_timer)
+{
+    if (!agent || !fn || !ret_timer)
+        return SR_E_INVAL;
+    return sr_loop_add_timer(agent->loop, interval_ms, fn, arg, ret_timer);
+}
+
+int sr_watch_new(struct sr_agent *agent, int fd, int events, sr_watch_fn fn, void *arg,
+                 struct sr_watch **ret_watch)
+{
+    if (!agent || !fn || !ret_watch)
+        return SR_E_INVAL;
+    return sr_loop_add_watch(agent->loop, fd, events, fn, arg, ret_watch);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent's inside, shared by the files of this folder. */
+#ifndef AGENT_AGENT_P_H
+#define AGENT_AGENT_P_H
+
+#include "agent/credentials.h"
+#include "agent/dispatch.h"
+#include "base/url.h"
+#include "http/http.h"
+#include "loop/loop.h"
+#include "outbox/outbox.h"
+#include "reporter/reporter.h"
+#include <smartrest/agent.h>
+
+struct sr_agent {
+    struct sr_loop *loop;
+    struct sr_http *http; /* made when first needed, with the options of then */
+    struct sr_outbox *outbox;
+    struct sr_reporter *reporter;
+    struct sr_reporter *dead_reporters; /* freed in callbacks; go with the next wake-up */
+    struct sr_dispatch dispatch;
+
+    char *server, *device_id;
+    char *url;   /* of /s */
+    char *login; /* tenant/user */
+    struct sr_credentials credentials, bootstrap_account;
+    char *xid, *id, *srversion, *ca_file;
+    uint64_t wait_ms, bootstrap_interval_ms;
+    unsigned bootstrap_attempts;
+    sr_integrate_fn integrate;
+    void *integrate_arg;
+
+    bool by_mqtt; /* the reporter's transport */
+    struct sr_url broker;
+    struct sr_deadline contact; /* the reporter's time to reach its server */
+    bool gave_up;               /* it is over */
+
+    char *answer; /* of the last request, NUL-terminated */
+    size_t answer_len;
+
+    int depth;   /* public calls that run the loop */
+    bool doomed; /* freed from inside a callback */
+    char error[768];
+};
+
+/* Remembers a sentence for sr_agent_error() and returns `rc`. Control bytes in what the
+ * platform says become blanks. */
+int sr_agent_fail(struct sr_agent *agent, int rc, const char *format, ...) SR_PRINTF(3, 4);
+
+/* Public calls that run the loop stand between these two; sr_agent_leave() returns `rc`
+ * and frees an agent that was freed from inside a callback. sr_agent_enter() returns
+ * SR_E_STATE from inside a callback, SR_E_INVAL for NULL. */
+int sr_agent_enter(struct sr_agent *agent);
+int sr_agent_leave(struct sr_agent *agent, int rc);
+
+/* Are server and device id usable? Returns 0 or SR_E_INVAL. */
+int sr_agent_check_setup(struct sr_agent *agent);
+int sr_agent_open_http(struct sr_agent *agent);
+
+/* Runs the loop for that long. Returns 0 or SR_E_STOPPED. */
+int sr_agent_pause(struct sr_agent *agent, uint64_t ms);
+
+/* As sr_agent_request(), with another login; the answer is in agent->answer. */
+int sr_agent_exchange(struct sr_agent *agent, const char *login, const char *password,
+                      const char *xid, const char *rows);
+
+/* Replaces *text by a copy of `to` (NULL: by NULL). Returns 0 or SR_E_NOMEM. */
+int sr_replace_text(char **text, const char *to);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent gives its reporter what it needs: loop, outbox, credentials, X-Id, dispatch. */
+#include "agent/agent_p.h"
+#include "reporter/http_transport.h"
+#include "reporter/mqtt_transport.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int make(struct sr_agent *agent, struct sr_reporter **ret_reporter)
+{
+    const struct sr_reporter_config config = {
+        .loop = agent->loop,
+        .outbox = agent->outbox,
+        .received = sr_agent_received,
+        .arg = agent,
+    };
+    int rc;
+
+    if (agent->reporter)
+        return sr_agent_fail(agent, SR_E_STATE, "the agent has a reporter already");
+    rc = sr_reporter_make(&config, &agent->reporter);
+    if (rc)
+        return sr_agent_fail(agent, rc, "out of memory");
+    *ret_reporter = agent->reporter;
+    return 0;
+}
+
+int sr_reporter_new_http(struct sr_agent *agent, struct sr_reporter **ret_reporter)
+{
+    if (!agent || !ret_reporter)
+        return SR_E_INVAL;
+    agent->by_mqtt = false;
+    return make(agent, ret_reporter);
+}
+
+int sr_reporter_new_mqtt(struct sr_agent *agent, const char *broker,
+                         struct sr_reporter **ret_reporter)
+{
+    const char *reason = "";
+    struct sr_url url;
+
+    if (!agent || !broker || !ret_reporter)
+        return SR_E_INVAL;
+    if (sr_url_parse(broker, &url, &reason))
+        return sr_agent_fail(agent, SR_E_INVAL, "broker '%s': %s", broker, reason);
+    if (strncmp(url.scheme, "mqtt", 4))
+        return sr_agent_fail(agent, SR_E_INVAL,
+                             "broker '%s': it must begin with mqtt:// or mqtts://", broker);
+    agent->by_mqtt = true;
+    agent->broker = url;
+    return make(agent, ret_reporter);
+}
+
+/* The collections whose operations the agent handles, its own first. */
+static int list_xids(const struct sr_agent *agent, const char ***ret_xids,
+                     size_t *ret_count)
+{
+    const char **xids = calloc(agent->dispatch.count + 1, sizeof *xids);
+    size_t count = 0;
+
+    if (!xids)
+        return SR_E_NOMEM;
+    xids[count++] = agent->xid;
+    for (size_t i = 0; i < agent->dispatch.count; i++) {
+        const char *xid = agent->dispatch.handlers[i].xid;
+        size_t seen = 0;
+
+        while (xid && seen < count && strcmp(xids[seen], xid))
+            seen++;
+        if (xid && seen == count)
+            xids[count++] = xid;
+    }
+    *ret_xids = xids;
+    *ret_count = count;
+    return 0;
+}
+
+static int new_mqtt_transport(struct sr_agent *agent, struct sr_transport **ret_transport)
+{
+    char client_id[2 + 1000 + 1] = "d:";
+    const struct sr_mqtt_options options = {
+        .host = agent->broker.host,
+        .port = agent->broker.port,
+        .tls = agent->broker.tls,
+        .ca_file = agent->ca_file,
+        .client_id = strcat(client_id, agent->device_id),
+        .user = agent->login,
+        .password = agent->credentials.password,
+    };
+    const char **xids;
+    size_t count;
+    int rc = list_xids(agent, &xids, &count);
+
+    if (rc)
+        return rc;
+    rc = sr_mqtt_transport_new(agent->reporter, agent->loop, &options, xids, count,
+                               ret_transport);
+    free(xids);
+    return rc;
+}
+
+static int new_http_transport(struct sr_agent *agent, struct sr_transport **ret_transport)
+{
+    struct sr_http_transport_options options = {
+        .user = agent->login,
+        .password = agent->credentials.password,
+    };
+    int rc = sr_agent_open_http(agent);
+
+    if (rc)
+        return rc;
+    options.http = agent->http;
+    options.url = agent->url;
+    return sr_http_transport_new(agent->reporter, agent->loop, &options, ret_transport);
+}
+
+int sr_reporter_start(struct sr_reporter *reporter)
+{
+    struct sr_transport *transport;
+    struct sr_agent *agent;
+    int rc;
+
+    if (!reporter)
+        return SR_E_INVAL;
+    agent = sr_reporter_owner(reporter);
+    if (sr_reporter_started(reporter))
+        return sr_agent_fail(agent, SR_E_STATE, "the reporter is started already");
+    if (!agent->login || !agent->xid)
+        return sr_agent_fail(agent, SR_E_STATE,
+                             "the reporter starts after bootstrap and integrate");
+    rc = sr_agent_check_setup(agent);
+    if (!rc)
+        rc = agent->by_mqtt ? new_mqtt_transport(agent, &transport)
+                            : new_http_transport(agent, &transport);
+    if (!rc)
+        rc = sr_reporter_begin(reporter, transport, agent->xid);
+    if (rc)
+        return *agent->error ? rc : sr_agent_fail(agent, rc, "%s", sr_strerror(rc));
+    if (agent->wait_ms)
+        sr_deadline_set(&agent->contact, agent->wait_ms);
+    return 0;
+}
+
+struct sr_reporter *sr_reporter_free(struct sr_reporter *reporter)
+{
+    struct sr_agent *agent;
+
+    if (!reporter)
+        return NULL;
+    agent = sr_reporter_owner(reporter);
+    agent->reporter = NULL;
+    sr_deadline_clear(&agent->contact);
+    if (!agent->loop->running) {
+        sr_reporter_destroy(reporter);
+        return NULL;
+    }
+    /* The transport may be what called us: it goes when it is not on the stack. */
+    sr_reporter_mute(reporter);
+    *sr_reporter_next(reporter) = agent->dead_reporters;
+    agent->dead_reporters = reporter;
+    sr_loop_wake(agent->loop);
+    return NULL;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/backoff.h"
+
+#include <sys/random.h>
+#include <time.h>
+
+uint32_t sr_backoff_next(struct sr_backoff *backoff, uint32_t random)
+{
+    uint32_t pause = backoff->next_ms ? backoff->next_ms : SR_BACKOFF_FIRST_MS;
+    uint32_t grown = pause + pause * 3 / 10;
+
+    backoff->next_ms = grown < SR_BACKOFF_MAX_MS ? grown : SR_BACKOFF_MAX_MS;
+    return pause / 2 + random % (pause - pause / 2 + 1);
+}
+
+void sr_backoff_reset(struct sr_backoff *backoff)
+{
+    backoff->next_ms = 0;
+}
+
+uint32_t sr_random32(void)
+{
+    uint32_t bits;
+    struct timespec now;
+
+    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) == sizeof bits)
+        return bits;
+    /* Early at boot the pool may be empty; a jitter can live with the clock. */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint32_t)now.tv_nsec * 2654435761u ^ (uint32_t)now.tv_sec;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/loop.h"
+
+#include "loop/handles.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+static void on_wake(uv_async_t *handle)
+{
+    struct sr_loop *loop = handle->data;
+
+    if (loop->on_wake)
+        loop->on_wake(loop->arg);
+}
+
+/* Runs before each poll: what was registered so far is about to be made known. */
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct sr_loop *loop = handle->data;
+
+    loop->turns++;
+    loop->dirty = false;
+}
+
+int sr_loop_new(void (*wake)(void *arg), void *arg, struct sr_loop **ret_loop)
+{
+    struct sr_loop *loop = calloc(1, sizeof *loop);
+    int rc;
+
+    if (!loop)
+        return SR_E_NOMEM;
+    loop->on_wake = wake;
+    loop->arg = arg;
+    loop->dirty = true;
+
+    rc = uv_loop_init(&loop->uv);
+    if (rc) {
+        free(loop);
+        return rc == UV_ENOMEM ? SR_E_NOMEM : SR_E_IO;
+    }
+    loop->uv.data = loop;
+    loop->wake.data = loop->prepare.data = loop;
+    rc = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    if (rc) {
+        uv_loop_close(&loop->uv);
+        free(loop);
+        return SR_E_IO;
+    }
+    uv_prepare_init(&loop->uv, &loop->prepare);
+    uv_prepare_start(&loop->prepare, on_prepare);
+    uv_unref((uv_handle_t *)&loop->prepare);
+
+    *ret_loop = loop;
+    return 0;
+}
+
+/* Timers and watches are heap objects that start with their handle and say so in
+ * handle->data; the loop's own two handles go with the loop. */
+static void close_leftover(uv_handle_t *handle, void *arg)
+{
+    struct sr_loop *loop = arg;
+
+    if (uv_is_closing(handle))
+        return;
+    if (handle == (uv_handle_t *)&loop->wake || handle == (uv_handle_t *)&loop->prepare)
+        uv_close(handle, NULL);
+    else
+        sr_handle_close(handle);
+}
+
+void sr_loop_free(struct sr_loop *loop)
+{
+    if (!loop)
+        return;
+    uv_walk(&loop->uv, close_leftover, loop);
+    /* Only close callbacks are left, so this returns without waiting. */
+    while (uv_run(&loop->uv, UV_RUN_DEFAULT))
+        ;
+    uv_loop_close(&loop->uv);
+    free(loop);
+}
+
+/* TLS libraries write to sockets without MSG_NOSIGNAL. The process's disposition of
+ * SIGPIPE is the application's, so the signal is kept from this thread instead. */
+static bool hold_sigpipe(sigset_t *ret_old)
+{
+    sigset_t pipe_only, pending;
+
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe_only, ret_old);
+    return sigismember(&pending, SIGPIPE) == 1;
+}
+
+static void release_sigpipe(const sigset_t *old, bool was_pending)
+{
+    sigset_t pipe_only, pending;
+    const struct timespec at_once = { 0 };
+
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    sigpending(&pending);
+    if (!was_pending && sigismember(&pending, SIGPIPE) == 1)
+        sigtimedwait(&pipe_only, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
+void sr_loop_turn(struct sr_loop *loop, bool wait)
+{
+    sigset_t old;
+    bool was_pending = hold_sigpipe(&old);
+
+    loop->running = true;
+    uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    loop->running = false;
+    release_sigpipe(&old, was_pending);
+}
+
+int sr_loop_run(struct sr_loop *loop, const bool *done)
+{
+    if (loop->running)
+        return SR_E_STATE;
+    while (!done || !*done) {
+        if (sr_loop_stopped(loop))
+            return SR_E_STOPPED;
+        sr_loop_turn(loop, true);
+    }
+    return 0;
+}
+
+bool sr_loop_stopped(struct sr_loop *loop)
+{
+    return atomic_exchange(&loop->stop, false);
+}
+
+void sr_loop_wake(struct sr_loop *loop)
+{
+    uv_async_send(&loop->wake);
+}
+
+void sr_loop_stop(struct sr_loop *loop)
+{
+    atomic_store(&loop->stop, true);
+    uv_async_send(&loop->wake);
+}
+
+int sr_loop_timeout(struct sr_loop *loop)
+{
+    if (loop->dirty || atomic_load(&loop->stop))
+        return 0;
+    uv_update_time(&loop->uv);
+    return uv_backend_timeout(&loop->uv);
+}
+
+void sr_loop_touch(struct sr_loop *loop)
+{
+    loop->dirty = true;
+}
+
+uint64_t sr_now_ms(void)
+{
+    return uv_hrtime() / 1000000;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* One libuv loop with what the rest of the library needs of it: turns, a wake-up from
+ * other threads, stop from anywhere, and a count of how often it woke.
+ *
+ *     sr_loop_new -> sr_loop_run / sr_loop_turn ... -> sr_loop_free
+ */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include <smartrest/error.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct sr_loop {
+    uv_loop_t uv;
+    uv_async_t wake; /* keeps the loop alive, and so asleep rather than spinning */
+    uv_prepare_t prepare;
+    uint64_t turns;
+    bool running;     /* inside a turn: every callback runs there */
+    bool dirty;       /* a descriptor is not yet known to the kernel's poll */
+    atomic_bool stop; /* set by sr_loop_stop(), consumed by whoever runs the loop */
+    void (*on_wake)(void *arg);
+    void *arg; /* of on_wake, and the first argument of all timers' and watches' functions */
+};
+
+/* `on_wake` runs on the loop's thread after sr_loop_wake(). Returns 0, SR_E_NOMEM, SR_E_IO. */
+int sr_loop_new(void (*on_wake)(void *arg), void *arg, struct sr_loop **ret_loop);
+
+/* Closes what is left on the loop (timers, watches) and frees it. Not from inside a
+ * callback. Accepts NULL. */
+void sr_loop_free(struct sr_loop *loop);
+
+/* One turn: waits for something to do unless `wait` is false, and does it. */
+void sr_loop_turn(struct sr_loop *loop, bool wait);
+
+/* Turns until *done, or sr_loop_stop(). Returns 0, SR_E_STOPPED, or SR_E_STATE from inside
+ * a callback. `done` NULL: for ever. */
+int sr_loop_run(struct sr_loop *loop, const bool *done);
+
+/* True once after sr_loop_stop(). */
+bool sr_loop_stopped(struct sr_loop *loop);
+
+/* Any thread; sr_loop_stop() also from a signal handler. */
+void sr_loop_wake(struct sr_loop *loop);
+void sr_loop_stop(struct sr_loop *loop);
+
+/* To wait on the loop from outside: milliseconds until the next turn is due, -1 never. */
+int sr_loop_timeout(struct sr_loop *loop);
+
+/* A descriptor was added or changed: the next turn must not wait to make it known. */
+void sr_loop_touch(struct sr_loop *loop);
+
+/* Monotonic milliseconds. */
+uint64_t sr_now_ms(void);
+
+/* --- one-shot deadlines for the library's own use ---------------------- */
+
+/* A timer embedded in its owner, called at most once per sr_deadline_set(). */
+struct sr_deadline {
+    uv_timer_t *uv; /* heap: libuv lets go of it a turn after the owner is gone */
+    void (*fn)(void *arg);
+    void *arg;
+};
+int sr_deadline_init(struct sr_deadline *deadline, struct sr_loop *loop,
+                     void (*fn)(void *arg), void *arg);
+/* Zeroed, half-built or released: all fine. */
+void sr_deadline_release(struct sr_deadline *deadline);
+void sr_deadline_set(struct sr_deadline *deadline, uint64_t in_ms);
+void sr_deadline_clear(struct sr_deadline *deadline);
+bool sr_deadline_is_set(const struct sr_deadline *deadline);
+
+#endif

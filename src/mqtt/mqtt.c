@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+#include "mqtt/mqtt.h"
+
+#include "base/backoff.h"
+#include "loop/handles.h"
+#include "mqtt/connect.h"
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*        start                thread done            CONNACK 0
+ *  IDLE --------> CONNECTING -------------> GREETING ----------> UP
+ *                     ^   \________________    |                 |
+ *                     |     failed          \  | failed          | lost
+ *                     |                      v v                 v
+ *                     +--------------------- PAUSED <------------+
+ *                          pause over                            */
+enum state { IDLE, CONNECTING, GREETING, UP, PAUSED };
+
+/* The connection's socket, watched. */
+struct socket_watch {
+    uv_poll_t uv; /* first: see sr_handle_close() */
+    struct sr_mqtt *mqtt;
+    int events;
+};
+
+struct sr_mqtt {
+    struct sr_loop *loop;
+    struct sr_mqtt_options options; /* strings are ours */
+    struct sr_mqtt_events events;
+    void *arg;
+    unsigned keepalive_s;
+
+    enum state state;
+    struct sr_connect *connect; /* CONNECTING */
+    struct mosquitto *client;   /* GREETING, UP: one for each connection */
+    struct socket_watch *watch; /* GREETING, UP */
+    struct sr_deadline deadline; /* of the attempt, the pause, or a dropped connection */
+    struct sr_deadline ping;
+    struct sr_backoff backoff;
+    uint64_t up_since_ms;
+    uint64_t last_in_ms, last_out_ms; /* as libmosquitto sees them, for the keep-alive */
+    int connack;                      /* code of a refusal, 0 if there was none */
+    const char *drop_reason;
+    int busy;    /* inside libmosquitto */
+    bool doomed; /* freed from there */
+};
+
+static pthread_once_t lib_once = PTHREAD_ONCE_INIT;
+
+static void init_lib(void)
+{
+    mosquitto_lib_init();
+}
+
+/* --- coming and going --------------------------------------------------- */
+
+static void attempt(struct sr_mqtt *mqtt);
+
+static void close_connection(struct sr_mqtt *mqtt)
+{
+    sr_deadline_clear(&mqtt->ping);
+    if (mqtt->watch)
+        sr_handle_close((uv_handle_t *)&mqtt->watch->uv);
+    mqtt->watch = NULL;
+    if (mqtt->client)
+        mosquitto_destroy(mqtt->client);
+    mqtt->client = NULL;
+    sr_connect_abandon(mqtt->connect);
+    mqtt->connect = NULL;
+    mqtt->drop_reason = NULL;
+}
+
+/* The connection or the attempt failed: pause, and tell. */
+static void lose(struct sr_mqtt *mqtt, const char *why)
+{
+    const struct sr_mqtt_options *o = &mqtt->options;
+    bool was_up = mqtt->state == UP;
+    char reason[512];
+
+    snprintf(reason, sizeof reason, "mqtt%s://%s:%u: %s", o->tls ? "s" : "", o->host,
+             (unsigned)o->port, why);
+    close_connection(mqtt);
+    if (was_up && sr_now_ms() - mqtt->up_since_ms >= SR_MQTT_HEALTHY_MS)
+        sr_backoff_reset(&mqtt->backoff);
+    mqtt->state = PAUSED;
+    sr_deadline_set(&mqtt->deadline, sr_backoff_next(&mqtt->backoff, sr_random32()));
+    mqtt->events.down(mqtt->arg, was_up, reason);
+}
+
+static const char *connack_text(int code)
+{
+    switch (code) {
+    case 1: return "the broker refuses the protocol version";
+    case 2: return "the broker refuses the client id";
+    case 3: return "the broker is unavailable";
+    case 4: return "the broker refuses user or password";
+    case 5: return "the broker says: not authorised";
+    default: return "the broker refuses the connection";
+    }
+}
+
+/* A call into libmosquitto failed with `rc`. */
+static void lose_by(struct sr_mqtt *mqtt, int rc, int error)
+{
+    if (mqtt->connack)
+        lose(mqtt, connack_text(mqtt->connack));
+    else if (rc == MOSQ_ERR_EAI)
+        lose(mqtt, gai_strerror(error));
+    else if (rc == MOSQ_ERR_ERRNO && error)
+        lose(mqtt, strerror(error));
+    else if (rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN)
+        lose(mqtt, "the broker closed the connection");
+    else if (rc == MOSQ_ERR_KEEPALIVE)
+        lose(mqtt, "no sign of life within the keep-alive");
+    else
+        lose(mqtt, mosquitto_strerror(rc));
+}
+
+static void on_deadline(void *arg)
+{
+    struct sr_mqtt *mqtt = arg;
+
+    if (mqtt->state == PAUSED)
+        attempt(mqtt);
+    else if (mqtt->drop_reason)
+        lose(mqtt, mqtt->drop_reason);
+    else
+        lose(mqtt, "no connection in time");
+}
+
+void sr_mqtt_drop(struct sr_mqtt *mqtt, const char *reason)
+{
+    if (!mqtt->client)
+        return;
+    mqtt->drop_reason = reason;
+    sr_deadline_set(&mqtt->deadline, 0);
+}
+
+/* --- the socket --------------------------------------------------------- */
+
+static void on_poll(uv_poll_t *handle, int status, int events);
+
+static void update_watch(struct sr_mqtt *mqtt)
+{
+    int events = UV_READABLE;
+
+    if (!mqtt->watch)
+        return;
+    if (mosquitto_want_write(mqtt->client))
+        events |= UV_WRITABLE;
+    if (events == mqtt->watch->events)
+        return;
+    mqtt->watch->events = events;
+    sr_loop_touch(mqtt->loop);
+    uv_poll_start(&mqtt->watch->uv, events, on_poll);
+}
+
+static uint64_t ping_due_ms(const struct sr_mqtt *mqtt)
+{
+    uint64_t last = mqtt->last_in_ms < mqtt->last_out_ms ? mqtt->last_in_ms
+                                                         : mqtt->last_out_ms;
+    return last + 1000ull * mqtt->keepalive_s;
+}
+
+/* Sleeps exactly until libmosquitto has a PINGREQ to send, or a PINGRESP to miss. */
+static void on_ping_due(void *arg)
+{
+    struct sr_mqtt *mqtt = arg;
+    uint64_t now = sr_now_ms(), due = ping_due_ms(mqtt);
+    int rc = MOSQ_ERR_SUCCESS;
+
+    if (now >= due) {
+        mqtt->last_in_ms = mqtt->last_out_ms = now;
+        due = ping_due_ms(mqtt);
+        mqtt->busy++;
+        rc = mosquitto_loop_misc(mqtt->client);
+        mqtt->busy--;
+    }
+    if (rc || mosquitto_socket(mqtt->client) < 0) {
+        lose(mqtt, "no sign of life within the keep-alive");
+        return;
+    }
+    sr_deadline_set(&mqtt->ping, due - now);
+    update_watch(mqtt);
+}
+
+static void start_pinging(struct sr_mqtt *mqtt)
+{
+    if (mqtt->keepalive_s)
+        sr_deadline_set(&mqtt->ping, 1000ull * mqtt->keepalive_s);
+}
+
+static void destroy(struct sr_mqtt *mqtt);
+
+/* Reads and writes what the socket is ready for. */
+static void exchange(struct sr_mqtt *mqtt, int events)
+{
+    int rc = MOSQ_ERR_SUCCESS, error;
+
+    mqtt->busy++;
+    errno = 0;
+    if (events & UV_READABLE) {
+        mqtt->last_in_ms = sr_now_ms();
+        rc = mosquitto_loop_read(mqtt->client, 1);
+    }
+    if (!rc && !mqtt->doomed && (events & UV_WRITABLE)) {
+        mqtt->last_out_ms = sr_now_ms();
+        rc = mosquitto_loop_write(mqtt->client, 1);
+    }
+    error = errno;
+    mqtt->busy--;
+    if (mqtt->doomed)
+        destroy(mqtt);
+    else if (rc || mosquitto_socket(mqtt->client) < 0)
+        lose_by(mqtt, rc ? rc : MOSQ_ERR_CONN_LOST, error);
+    else
+        update_watch(mqtt);
+}
+
+static void on_poll(uv_poll_t *handle, int status, int events)
+{
+    struct sr_mqtt *mqtt = ((struct socket_watch *)handle)->mqtt;
+
+    exchange(mqtt, status < 0 ? UV_READABLE : events);
+}
+
+static int watch_socket(struct sr_mqtt *mqtt)
+{
+    struct socket_watch *watch = calloc(1, sizeof *watch);
+
+    if (!watch)
+        return SR_E_NOMEM;
+    if (uv_poll_init_socket(&mqtt->loop->uv, &watch->uv, mosquitto_socket(mqtt->client))) {
+        free(watch);
+        return SR_E_NOMEM;
+    }
+    watch->mqtt = mqtt;
+    mqtt->watch = watch;
+    update_watch(mqtt);
+    return 0;
+}
+
+/* --- what libmosquitto calls -------------------------------------------- */
+
+static void on_connack(struct mosquitto *client, void *arg, int code)
+{
+    struct sr_mqtt *mqtt = arg;
+
+    (void)client;
+    mqtt->connack = code;
+    if (code || mqtt->state != GREETING)
+        return; /* libmosquitto ends the connection, and exchange() sees it */
+    mqtt->state = UP;
+    mqtt->up_since_ms = mqtt->last_out_ms = sr_now_ms();
+    sr_deadline_clear(&mqtt->deadline);
+    start_pinging(mqtt);
+    mqtt->events.up(mqtt->arg);
+}
+
+static void on_message(struct mosquitto *client, void *arg,
+                       const struct mosquitto_message *message)
+{
+    struct sr_mqtt *mqtt = arg;
+
+    (void)client;
+    if (message->qos > 0)
+        mqtt->last_out_ms = sr_now_ms(); /* libmosquitto acknowledged it */
+    if (!mqtt->doomed)
+        mqtt->events.message(mqtt->arg, message->topic,
+                             message->payload ? message->payload : "",
+                             (size_t)message->payloadlen);
+}
+
+static void on_puback(struct mosquitto *client, void *arg, int message_id)
+{
+    struct sr_mqtt *mqtt = arg;
+
+    (void)client;
+    if (!mqtt->doomed)
+        mqtt->events.acked(mqtt->arg, message_id);
+}
+
+static void on_suback(struct mosquitto *client, void *arg, int message_id, int count,
+                      const int *granted)
+{
+    struct sr_mqtt *mqtt = arg;
+    int refused = -1;
+
+    (void)client;
+    for (int i = count - 1; i >= 0; i--)
+        if (granted[i] > 2)
+            refused = i;
+    if (!mqtt->doomed)
+        mqtt->events.subscribed(mqtt->arg, message_id, refused);
+}
+
+/* --- an attempt --------------------------------------------------------- */
+
+static int set_tls(struct mosquitto *client, const struct sr_mqtt_options *o)
+{
+    if (!o->tls)
+        return 0;
+    if (!o->ca_file)
+        return mosquitto_int_option(client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
+    return mosquitto_tls_set(client, o->ca_file, NULL, NULL, NULL, NULL);
+}
+
+static int new_client(struct sr_mqtt *mqtt, struct mosquitto **ret_client)
+{
+    const struct sr_mqtt_options *o = &mqtt->options;
+    struct mosquitto *client = mosquitto_new(o->client_id, true, mqtt);
+    int rc;
+
+    if (!client)
+        return MOSQ_ERR_NOMEM;
+    rc = mosquitto_username_pw_set(client, o->user, o->password);
+    if (!rc)
+        rc = set_tls(client, o);
+    if (rc) {
+        mosquitto_destroy(client);
+        return rc;
+    }
+    mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311);
+    mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
+    mosquitto_connect_callback_set(client, on_connack);
+    mosquitto_message_callback_set(client, on_message);
+    mosquitto_publish_callback_set(client, on_puback);
+    mosquitto_subscribe_callback_set(client, on_suback);
+    *ret_client = client;
+    return 0;
+}
+
+static void on_connected(void *arg, struct mosquitto *client, int rc, int error)
+{
+    struct sr_mqtt *mqtt = arg;
+
+    mqtt->connect = NULL;
+    mqtt->client = client;
+    if (rc) {
+        lose_by(mqtt, rc, error);
+        return;
+    }
+    mqtt->state = GREETING;
+    mqtt->last_in_ms = mqtt->last_out_ms = sr_now_ms();
+    if (watch_socket(mqtt))
+        lose(mqtt, "out of memory");
+}
+
+static void attempt(struct sr_mqtt *mqtt)
+{
+    const struct sr_mqtt_options *o = &mqtt->options;
+    struct mosquitto *client;
+    int rc = new_client(mqtt, &client);
+
+    mqtt->state = CONNECTING;
+    mqtt->connack = 0;
+    if (rc) {
+        lose(mqtt, rc == MOSQ_ERR_INVAL && o->ca_file ? "cannot read the CA file"
+                                                      : mosquitto_strerror(rc));
+        return;
+    }
+    if (sr_connect_start(mqtt->loop, client, o->host, o->port, mqtt->keepalive_s, on_connected,
+                         mqtt, &mqtt->connect)) {
+        mosquitto_destroy(client);
+        lose(mqtt, "no thread to connect in");
+        return;
+    }
+    sr_deadline_set(&mqtt->deadline, SR_MQTT_CONNECT_MS);
+}
+
+/* --- life --------------------------------------------------------------- */
+
+static int copy_options(struct sr_mqtt_options *to, const struct sr_mqtt_options *from)
+{
+    *to = *from;
+    to->host = strdup(from->host);
+    to->ca_file = from->ca_file ? strdup(from->ca_file) : NULL;
+    to->client_id = strdup(from->client_id);
+    to->user = strdup(from->user);
+    to->password = strdup(from->password);
+    return to->host && to->client_id && to->user && to->password &&
+                   (!from->ca_file || to->ca_file)
+               ? 0
+               : SR_E_NOMEM;
+}
+
+static void free_text(const char *text)
+{
+    free((char *)(uintptr_t)text);
+}
+
+static void free_options(struct sr_mqtt_options *o)
+{
+    free_text(o->host);
+    free_text(o->ca_file);
+    free_text(o->client_id);
+    free_text(o->user);
+    if (o->password)
+        explicit_bzero((char *)(uintptr_t)o->password, strlen(o->password));
+    free_text(o->password);
+}
+
+int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
+                const struct sr_mqtt_events *events, void *arg, struct sr_mqtt **ret_mqtt)
+{
+    struct sr_mqtt *mqtt = calloc(1, sizeof *mqtt);
+
+    if (!mqtt)
+        return SR_E_NOMEM;
+    pthread_once(&lib_once, init_lib);
+    mqtt->loop = loop;
+    mqtt->events = *events;
+    mqtt->arg = arg;
+    if (copy_options(&mqtt->options, options) ||
+        sr_deadline_init(&mqtt->deadline, loop, on_deadline, mqtt) ||
+        sr_deadline_init(&mqtt->ping, loop, on_ping_due, mqtt)) {
+        destroy(mqtt);
+        return SR_E_NOMEM;
+    }
+    *ret_mqtt = mqtt;
+    return 0;
+}
+
+static void destroy(struct sr_mqtt *mqtt)
+{
+    close_connection(mqtt);
+    sr_deadline_release(&mqtt->deadline);
+    sr_deadline_release(&mqtt->ping);
+    free_options(&mqtt->options);
+    free(mqtt);
+}
+
+void sr_mqtt_free(struct sr_mqtt *mqtt)
+{
+    if (!mqtt)
+        return;
+    if (mqtt->state == UP)
+        mosquitto_disconnect(mqtt->client);
+    if (mqtt->busy)
+        mqtt->doomed = true;
+    else
+        destroy(mqtt);
+}
+
+void sr_mqtt_start(struct sr_mqtt *mqtt, unsigned keepalive_s)
+{
+    if (mqtt->state != IDLE)
+        return;
+    mqtt->keepalive_s = keepalive_s;
+    attempt(mqtt);
+}
+
+/* --- sending ------------------------------------------------------------ */
+
+static int sent(struct sr_mqtt *mqtt, int rc)
+{
+    mqtt->last_out_ms = sr_now_ms();
+    if (rc == MOSQ_ERR_PAYLOAD_SIZE || rc == MOSQ_ERR_OVERSIZE_PACKET)
+        return SR_E_TOOBIG;
+    if (rc) {
+        sr_mqtt_drop(mqtt, "the connection broke while sending");
+        return SR_E_UNREACHABLE;
+    }
+    update_watch(mqtt);
+    return 0;
+}
+
+int sr_mqtt_publish(struct sr_mqtt *mqtt, const char *topic, const char *payload,
+                    size_t len, int qos, int *ret_message_id)
+{
+    if (mqtt->state != UP || mqtt->doomed || mqtt->drop_reason)
+        return SR_E_STATE;
+    if (len > SR_MQTT_PACKET_MAX)
+        return SR_E_TOOBIG;
+    return sent(mqtt, mosquitto_publish(mqtt->client, ret_message_id, topic, (int)len,
+                                        payload, qos, false));
+}
+
+int sr_mqtt_subscribe(struct sr_mqtt *mqtt, const char *const *topics, int count, int qos,
+                      int *ret_message_id)
+{
+    if (mqtt->state != UP || mqtt->doomed || mqtt->drop_reason)
+        return SR_E_STATE;
+    return sent(mqtt, mosquitto_subscribe_multiple(
+                          mqtt->client, ret_message_id, count,
+                          (char *const *)(uintptr_t)topics, qos, 0, NULL));
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "reporter/mqtt_transport.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SR_LOG_COMPONENT "mqtt"
+#include <smartrest/log.h>
+
+#define OPERATIONS "s/ol/"
+
+/* Fixed header with a three-byte length, topic with its length, message id. */
+enum { PUBLISH_OVERHEAD = 1 + 3 + 2 + 4 + 2 };
+
+/* A publish under way. */
+struct publish {
+    int message_id;
+    uint32_t ticket; /* 0: none */
+};
+
+struct mqtt_transport {
+    struct sr_transport base; /* first */
+    struct sr_reporter *reporter;
+    struct sr_mqtt *mqtt;
+    char **topics; /* to subscribe to with QoS 1 */
+    size_t topic_count;
+    int subscribe_id; /* message id of that SUBSCRIBE, 0 when it is not under way */
+    struct publish publishes[SR_WINDOW_MAX];
+    struct sr_deadline subscribe_deadline;
+};
+
+/* --- going up ----------------------------------------------------------- */
+
+static struct publish *find_publish(struct mqtt_transport *t, bool used, int message_id)
+{
+    for (int i = 0; i < SR_WINDOW_MAX; i++) {
+        struct publish *p = &t->publishes[i];
+
+        if (used ? p->ticket && p->message_id == message_id : !p->ticket)
+            return p;
+    }
+    return NULL;
+}
+
+static int send_payload(struct sr_transport *transport, uint32_t ticket,
+                        const char *payload, size_t len)
+{
+    struct mqtt_transport *t = (struct mqtt_transport *)transport;
+    struct publish *publish = find_publish(t, false, 0);
+    int id, rc;
+
+    if (!publish)
+        return SR_E_FULL;
+    rc = sr_mqtt_publish(t->mqtt, "s/ul", payload, len, 1, &id);
+    if (!rc)
+        *publish = (struct publish){ .message_id = id, .ticket = ticket };
+    return rc;
+}
+
+static void on_acked(void *arg, int message_id)
+{
+    struct mqtt_transport *t = arg;
+    struct publish *publish = find_publish(t, true, message_id);
+    uint32_t ticket;
+
+    if (!publish)
+        return; /* an acknowledgement of nothing */
+    ticket = publish->ticket;
+    publish->ticket = 0;
+    sr_reporter_acked(t->reporter, ticket);
+}
+
+/* --- coming down -------------------------------------------------------- */
+
+static void on_message(void *arg, const char *topic, const char *payload, size_t len)
+{
+    struct mqtt_transport *t = arg;
+
+    if (!strcmp(topic, "s/dl"))
+        sr_reporter_received(t->reporter, NULL, payload, len);
+    else if (!strncmp(topic, OPERATIONS, strlen(OPERATIONS)))
+        sr_reporter_received(t->reporter, topic + strlen(OPERATIONS), payload, len);
+    else if (!strcmp(topic, "s/e"))
+        sr_warning("error from the platform: %.*s", (int)len, payload);
+}
+
+/* --- coming and going --------------------------------------------------- */
+
+/* Answers are lost on a topic that is not subscribed yet, so rows wait for the SUBACK. */
+static void on_up(void *arg)
+{
+    static const char *const errors[] = { "s/e" };
+    struct mqtt_transport *t = arg;
+    int ignored;
+
+    if (sr_mqtt_subscribe(t->mqtt, (const char *const *)t->topics, (int)t->topic_count, 1,
+                          &t->subscribe_id) ||
+        sr_mqtt_subscribe(t->mqtt, errors, 1, 0, &ignored))
+        return; /* `down` follows */
+    sr_deadline_set(&t->subscribe_deadline, SR_MQTT_CONNECT_MS);
+}
+
+static void on_subscribe_overdue(void *arg)
+{
+    struct mqtt_transport *t = arg;
+
+    sr_mqtt_drop(t->mqtt, "the broker does not answer a subscription");
+}
+
+static void on_subscribed(void *arg, int message_id, int refused)
+{
+    struct mqtt_transport *t = arg;
+
+    if (!t->subscribe_id || message_id != t->subscribe_id)
+        return;
+    t->subscribe_id = 0;
+    sr_deadline_clear(&t->subscribe_deadline);
+    if (refused >= 0)
+        sr_error("the broker refuses the subscription to %s", t->topics[refused]);
+    sr_reporter_up(t->reporter);
+}
+
+static void on_down(void *arg, bool was_up, const char *reason)
+{
+    struct mqtt_transport *t = arg;
+
+    (void)was_up;
+    memset(t->publishes, 0, sizeof t->publishes);
+    t->subscribe_id = 0;
+    sr_deadline_clear(&t->subscribe_deadline);
+    sr_reporter_down(t->reporter, reason);
+}
+
+static void start(struct sr_transport *transport)
+{
+    struct mqtt_transport *t = (struct mqtt_transport *)transport;
+
+    sr_mqtt_start(t->mqtt, sr_reporter_keepalive(t->reporter));
+}
+
+static void drop(struct sr_transport *transport, const char *reason)
+{
+    sr_mqtt_drop(((struct mqtt_transport *)transport)->mqtt, reason);
+}
+
+/* --- life --------------------------------------------------------------- */
+
+static void free_transport(struct sr_transport *transport)
+{
+    struct mqtt_transport *t = (struct mqtt_transport *)transport;
+
+    sr_mqtt_free(t->mqtt);
+    sr_deadline_release(&t->subscribe_deadline);
+    for (size_t i = 0; i < t->topic_count; i++)
+        free(t->topics[i]);
+    free(t->topics);
+    free(t);
+}
+
+static const struct sr_transport_ops ops = {
+    .payload_max = SR_MQTT_PACKET_MAX - PUBLISH_OVERHEAD,
+    .window_max = SR_WINDOW_MAX,
+    .connects = true,
+    .start = start,
+    .send = send_payload,
+    .drop = drop,
+    .free = free_transport,
+};
+
+static const struct sr_mqtt_events events = {
+    .up = on_up,
+    .down = on_down,
+    .message = on_message,
+    .acked = on_acked,
+    .subscribed = on_subscribed,
+};
+
+static int add_topic(struct mqtt_transport *t, const char *prefix, const char *xid)
+{
+    char *topic = malloc(strlen(prefix) + strlen(xid) + 1);
+
+    if (!topic)
+        return SR_E_NOMEM;
+    strcpy(topic, prefix);
+    strcat(topic, xid);
+    t->topics[t->topic_count++] = topic;
+    return 0;
+}
+
+static int add_topics(struct mqtt_transport *t, const char *const *xids, size_t count)
+{
+    int rc;
+
+    t->topics = calloc(count + 1, sizeof *t->topics);
+    if (!t->topics)
+        return SR_E_NOMEM;
+    rc = add_topic(t, "s/dl", "");
+    for (size_t i = 0; !rc && i < count; i++)
+        rc = add_topic(t, OPERATIONS, xids[i]);
+    return rc;
+}
+
+int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
+                          const struct sr_mqtt_options *options, const char *const *xids,
+                          size_t count, struct sr_transport **ret_transport)
+{
+    struct mqtt_transport *t = calloc(1, sizeof *t);
+
+    if (!t)
+        return SR_E_NOMEM;
+    t->base.ops = &ops;
+    t->reporter = reporter;
+    if (add_topics(t, xids, count) ||
+        sr_deadline_init(&t->subscribe_deadline, loop, on_subscribe_overdue, t) ||
+        sr_mqtt_new(loop, options, &events, t, &t->mqtt)) {
+        free_transport(&t->base);
+        return SR_E_NOMEM;
+    }
+    *ret_transport = &t->base;
+    return 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The reporter's inside: from the outbox to a transport and back.
+ *
+ *     transport: sr_reporter_up ... send -> sr_reporter_acked, _received ... _down
+ *
+ * The reporter knows when what goes out; a transport knows how. */
+#ifndef REPORTER_REPORTER_H
+#define REPORTER_REPORTER_H
+
+#include "loop/loop.h"
+#include "outbox/outbox.h"
+#include <smartrest/reporter.h>
+
+enum { SR_WINDOW_MAX = 16 };
+
+/* --- what a transport is to the reporter ------------------------------- */
+
+struct sr_transport {
+    const struct sr_transport_ops *ops;
+};
+
+struct sr_transport_ops {
+    size_t payload_max;  /* bytes */
+    unsigned window_max; /* payloads under way */
+    bool connects;       /* has a connection that can be up without traffic */
+    void (*start)(struct sr_transport *transport);
+    /* Sends a payload while up. Returns 0, and calls sr_reporter_acked() with `ticket` or
+     * sr_reporter_down() later; or an error, meaning try later. Calls neither from inside. */
+    int (*send)(struct sr_transport *transport, uint32_t ticket, const char *payload,
+                size_t len);
+    /* An acknowledgement is overdue: start over, and say sr_reporter_down(). */
+    void (*drop)(struct sr_transport *transport, const char *reason);
+    void (*free)(struct sr_transport *transport);
+};
+
+/* --- what the reporter is to a transport ------------------------------- */
+
+void sr_reporter_up(struct sr_reporter *reporter);
+/* All that is under way is not acknowledged any more. `reason` is for people. */
+void sr_reporter_down(struct sr_reporter *reporter, const char *reason);
+void sr_reporter_acked(struct sr_reporter *reporter, uint32_t ticket);
+/* Rows from the platform, of collection `xid` (NULL: the agent's own). */
+void sr_reporter_received(struct sr_reporter *reporter, const char *xid,
+                          const char *rows, size_t len);
+
+/* --- what the reporter is to the agent --------------------------------- */
+
+struct sr_reporter_config {
+    struct sr_loop *loop;
+    struct sr_outbox *outbox;
+    /* Dispatches rows of collection `xid` (NULL: the agent's own) and counts them. */
+    void (*received)(void *arg, const char *xid, const char *rows, size_t len,
+                     uint64_t *rows_seen, uint64_t *malformed);
+    void *arg;
+};
+
+int sr_reporter_make(const struct sr_reporter_config *config,
+                     struct sr_reporter **ret_reporter);
+/* Not from inside a callback: there, mute it first and destroy it later. */
+void sr_reporter_destroy(struct sr_reporter *reporter);
+/* Nothing more is sent or dispatched. */
+void sr_reporter_mute(struct sr_reporter *reporter);
+/* For a list of reporters, whatever for; NULL at first. */
+struct sr_reporter **sr_reporter_next(struct sr_reporter *reporter);
+/* config.arg */
+void *sr_reporter_owner(const struct sr_reporter *reporter);
+/* Starts, with the X-Id known. The transport is the reporter's from here on, whatever
+ * this returns: 0 or SR_E_NOMEM. */
+int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transport,
+                      const char *xid);
+/* Something was put into the outbox. */
+void sr_reporter_look(struct sr_reporter *reporter);
+
+bool sr_reporter_started(const struct sr_reporter *reporter);
+/* Has it ever reached its server? A transport without connections always has. */
+bool sr_reporter_reached(const struct sr_reporter *reporter);
+/* Why it is not connected, for people; "" if nothing failed yet. */
+const char *sr_reporter_reason(const struct sr_reporter *reporter);
+unsigned sr_reporter_keepalive(const struct sr_reporter *reporter);
+
+#endif

@@ -23,7 +23,8 @@ int main(int argc, char **argv)
         return fail(agent);
     sr_agent_set_wait(agent, options.wait_ms);
 
-    if (sr_agent_set_ca_file(agent, options.ca_file) || sr_agent_stop_on(agent, SIGINT) ||
+    if (sr_agent_set_ca_file(agent, options.ca_file) ||
+        sr_agent_stop_on(agent, SIGINT) ||
         sr_agent_bootstrap(agent, options.credentials))
         return fail(agent);
 

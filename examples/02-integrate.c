@@ -11,7 +11,8 @@ static const char srtemplate[] =
     "10,101,POST,/inventory/managedObjects,application/json,application/json,%%,STRING,"
     "\"{\"\"name\"\":\"\"Hello %%\"\",\"\"type\"\":\"\"smartrest_hello\"\","
     "\"\"c8y_IsDevice\"\":{},\"\"com_cumulocity_model_Agent\"\":{}}\"\n"
-    "10,102,POST,/identity/globalIds/%%/externalIds,application/json,,%%,UNSIGNED STRING,"
+    "10,102,POST,/identity/globalIds/%%/externalIds,application/json,,%%,UNSIGNED "
+    "STRING,"
     "\"{\"\"type\"\":\"\"c8y_Serial\"\",\"\"externalId\"\":\"\"%%\"\"}\"\n"
     "11,500,$.managedObject,,$.id\n"
     "11,501,,$.c8y_IsDevice,$.id\n";
@@ -34,13 +35,15 @@ int main(int argc, char **argv)
         return fail(agent);
     sr_agent_set_wait(agent, options.wait_ms);
 
-    if (sr_agent_set_ca_file(agent, options.ca_file) || sr_agent_stop_on(agent, SIGINT) ||
+    if (sr_agent_set_ca_file(agent, options.ca_file) ||
+        sr_agent_stop_on(agent, SIGINT) ||
         sr_agent_bootstrap(agent, options.credentials) ||
         sr_agent_integrate(agent, srversion, srtemplate))
         return fail(agent);
 
     printf("Device %s is managed object %s; templates %s have X-Id %s.\n",
-           sr_agent_device_id(agent), sr_agent_id(agent), srversion, sr_agent_xid(agent));
+           sr_agent_device_id(agent), sr_agent_id(agent), srversion,
+           sr_agent_xid(agent));
     sr_agent_free(agent);
     return 0;
 }

@@ -14,7 +14,8 @@ static const char srtemplate[] =
     "10,101,POST,/inventory/managedObjects,application/json,application/json,%%,STRING,"
     "\"{\"\"name\"\":\"\"Hello %%\"\",\"\"type\"\":\"\"smartrest_hello\"\","
     "\"\"c8y_IsDevice\"\":{},\"\"com_cumulocity_model_Agent\"\":{}}\"\n"
-    "10,102,POST,/identity/globalIds/%%/externalIds,application/json,,%%,UNSIGNED STRING,"
+    "10,102,POST,/identity/globalIds/%%/externalIds,application/json,,%%,UNSIGNED "
+    "STRING,"
     "\"{\"\"type\"\":\"\"c8y_Serial\"\",\"\"externalId\"\":\"\"%%\"\"}\"\n"
     "10,103,POST,/measurement/measurements,application/json,,%%,NOW UNSIGNED NUMBER,"
     "\"{\"\"time\"\":\"\"%%\"\",\"\"source\"\":{\"\"id\"\":\"\"%%\"\"},"
@@ -50,7 +51,8 @@ static void restart(struct sr_agent *agent, struct sr_record *record, void *arg)
     (void)arg;
     printf("Restarting device %s.\n", sr_record_value(record, 3));
     sr_agent_sendf(agent, "105,%s,%s", operation, "EXECUTING");
-    if (sr_timer_new(agent, 1000, restarted, operation, &timer) || sr_timer_start(timer))
+    if (sr_timer_new(agent, 1000, restarted, operation, &timer) ||
+        sr_timer_start(timer))
         free(operation);
 }
 
@@ -74,12 +76,14 @@ int main(int argc, char **argv)
         return fail(agent);
     sr_agent_set_wait(agent, options.wait_ms);
 
-    if (sr_agent_set_ca_file(agent, options.ca_file) || sr_agent_stop_on(agent, SIGINT) ||
+    if (sr_agent_set_ca_file(agent, options.ca_file) ||
+        sr_agent_stop_on(agent, SIGINT) ||
         sr_agent_bootstrap(agent, options.credentials) ||
         sr_agent_integrate(agent, srversion, srtemplate))
         return fail(agent);
 
-    if (sr_timer_new(agent, 10 * 1000, send_cpu, NULL, &timer) || sr_timer_start(timer) ||
+    if (sr_timer_new(agent, 10 * 1000, send_cpu, NULL, &timer) ||
+        sr_timer_start(timer) ||
         sr_reporter_new_mqtt(agent, options.broker, &reporter) ||
         sr_reporter_set_keepalive(reporter, 180) || sr_reporter_start(reporter))
         return fail(agent);

@@ -6,7 +6,8 @@
 double cpu_load(void)
 {
     static unsigned long long last_total, last_idle;
-    unsigned long long t[8] = { 0 }, total = 0, idle; /* user nice system idle iowait ... */
+    unsigned long long t[8] = { 0 }, total = 0,
+                       idle; /* user nice system idle iowait ... */
     double load;
     FILE *stat = fopen("/proc/stat", "r");
     int n;

@@ -68,8 +68,8 @@ SR_API int sr_agent_set_ca_file(struct sr_agent *agent, const char *path);
  * `path` can be written is found out before asking.
  * Runs the loop until done. Returns 0; SR_E_INVAL (server or device_id); SR_E_IO
  * (`path`); SR_E_UNREACHABLE, see sr_agent_set_wait(); SR_E_TIMEOUT, asked as often as
- * sr_agent_set_bootstrap_poll() says; SR_E_AUTH, bootstrap account refused;
- * SR_E_PROTO, whoever answers is not the platform; SR_E_STOPPED; SR_E_NOMEM. */
+ * sr_agent_set_bootstrap_poll() says; SR_E_AUTH, bootstrap account refused; SR_E_REFUSED,
+ * an HTTP status that no platform answers; SR_E_STOPPED; SR_E_NOMEM. */
 SR_API int sr_agent_bootstrap(struct sr_agent *agent, const char *path);
 
 /* The account that asks for credentials; the default is the platform's published
@@ -112,7 +112,8 @@ SR_API int sr_agent_integrate(struct sr_agent *agent, const char *srversion,
  * call sr_agent_request() and sr_template_register(). */
 typedef int (*sr_integrate_fn)(struct sr_agent *agent, const char *srversion,
                                const char *srtemplate, void *arg);
-SR_API void sr_agent_on_integrate(struct sr_agent *agent, sr_integrate_fn fn, void *arg);
+SR_API void sr_agent_on_integrate(struct sr_agent *agent, sr_integrate_fn fn,
+                                  void *arg);
 
 /* The first half of integrate: is `srversion` known, and if not, register
  * `srtemplate`. On success the agent's X-Id is set. Errors as sr_agent_integrate(). */
@@ -152,8 +153,10 @@ enum sr_prio {
  * and returns at once. May be called from any thread, before bootstrap, and before
  * there is a reporter. Rows arrive in the order they were sent. When the outbox is at
  * its bound the oldest waiting rows make room; see sr_reporter_stats().
- * Returns 0; SR_E_SYNTAX, not a row: nothing was queued; SR_E_TOOBIG, more than
- * SR_ROW_MAX bytes or than the outbox holds; SR_E_NOMEM. */
+ * Returns 0; or, and then nothing was queued: SR_E_SYNTAX, not a row (with SR_PRIO_XID:
+ * not an X-Id of 1 to 255 bytes and a row); SR_E_TOOBIG, more than SR_ROW_MAX bytes or
+ * than the outbox holds; SR_E_FULL, the outbox is full of rows that are under way;
+ * SR_E_INVAL, NULL or an unknown prio; SR_E_NOMEM. */
 SR_API int sr_agent_send(struct sr_agent *agent, const char *row, int prio);
 #define SR_ROW_MAX 15360
 
@@ -161,13 +164,14 @@ SR_API int sr_agent_send(struct sr_agent *agent, const char *row, int prio);
  * value is quoted when it needs it. */
 SR_API int sr_agent_sendf(struct sr_agent *agent, const char *format, ...)
     SR_PRINTF(2, 3);
-SR_API int sr_agent_sendf_prio(struct sr_agent *agent, int prio, const char *format, ...)
-    SR_PRINTF(3, 4);
+SR_API int sr_agent_sendf_prio(struct sr_agent *agent, int prio, const char *format,
+                               ...) SR_PRINTF(3, 4);
 
 /* --- receiving --------------------------------------------------------- */
 
 /* `record` is the library's and valid during the call. */
-typedef void (*sr_message_fn)(struct sr_agent *agent, struct sr_record *record, void *arg);
+typedef void (*sr_message_fn)(struct sr_agent *agent, struct sr_record *record,
+                              void *arg);
 
 /* Calls `fn` for each received row with message id `id` of the agent's own collection,
  * built-in rows (40, 50...) included. A later call for the same id replaces the
@@ -189,7 +193,7 @@ SR_API int sr_agent_on_xmessage(struct sr_agent *agent, const char *xid, uint32_
 SR_API int sr_agent_loop(struct sr_agent *agent);
 
 /* Makes the running sr_agent_loop, _bootstrap, _integrate or _request return as soon as
- * the current callback has; if none runs, the next one returns at once. From any thread
+ * the callbacks of the moment have; if none runs, the next one returns at once. From any thread
  * or signal handler; the agent must not be freed before this returns. */
 SR_API void sr_agent_stop(struct sr_agent *agent);
 

@@ -37,7 +37,8 @@ SR_API int sr_reporter_new_mqtt(struct sr_agent *agent, const char *broker,
                                 struct sr_reporter **ret_reporter);
 
 /* By HTTP to the agent's server. Returns 0, SR_E_STATE, SR_E_NOMEM. */
-SR_API int sr_reporter_new_http(struct sr_agent *agent, struct sr_reporter **ret_reporter);
+SR_API int sr_reporter_new_http(struct sr_agent *agent,
+                                struct sr_reporter **ret_reporter);
 
 /* Accepts NULL. Rows that wait stay with the agent. Returns NULL. */
 SR_API struct sr_reporter *sr_reporter_free(struct sr_reporter *reporter);

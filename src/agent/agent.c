@@ -12,7 +12,8 @@
 enum { OUTBOX_BYTES = 1024 * 1024, BOOTSTRAP_INTERVAL_MS = 2000 };
 
 /* The platform's published account for devices without credentials. */
-static const char bootstrap_tenant[] = "management", bootstrap_user[] = "devicebootstrap",
+static const char bootstrap_tenant[] = "management",
+                  bootstrap_user[] = "devicebootstrap",
                   bootstrap_password[] = "Fhdt1bb1f";
 
 /* --- life --------------------------------------------------------------- */
@@ -46,7 +47,8 @@ static void on_contact_overdue(void *arg)
     if (!agent->reporter || sr_reporter_reached(agent->reporter))
         return;
     reason = sr_reporter_reason(agent->reporter);
-    sr_agent_fail(agent, SR_E_UNREACHABLE, "%s", *reason ? reason : "the broker is silent");
+    sr_agent_fail(agent, SR_E_UNREACHABLE, "%s",
+                  *reason ? reason : "the broker is silent");
     agent->gave_up = true;
 }
 
@@ -184,7 +186,8 @@ int sr_agent_check_setup(struct sr_agent *agent)
     if (agent->url)
         return 0;
     if (sr_url_parse(agent->server, &url, &reason))
-        return sr_agent_fail(agent, SR_E_INVAL, "server '%s': %s", agent->server, reason);
+        return sr_agent_fail(agent, SR_E_INVAL, "server '%s': %s", agent->server,
+                             reason);
     if (strncmp(url.scheme, "http", 4))
         return sr_agent_fail(agent, SR_E_INVAL,
                              "server '%s': it must begin with http:// or https://",
@@ -222,14 +225,15 @@ int sr_agent_set_ca_file(struct sr_agent *agent, const char *path)
     return sr_replace_text(&agent->ca_file, path);
 }
 
-int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant, const char *user,
-                             const char *password)
+int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
+                             const char *user, const char *password)
 {
     char *login;
     int rc;
 
     if (agent->reporter)
-        return sr_agent_fail(agent, SR_E_STATE, "the reporter has its credentials already");
+        return sr_agent_fail(agent, SR_E_STATE,
+                             "the reporter has its credentials already");
     rc = sr_credentials_set(&agent->credentials, tenant, user, password);
     if (rc)
         return sr_agent_fail(agent, rc, "credentials: %s", sr_strerror(rc));
@@ -382,8 +386,8 @@ uint64_t sr_agent_wakeups(const struct sr_agent *agent)
 
 /* --- timers and watches ------------------------------------------------- */
 
-int sr_timer_new(struct sr_agent *agent, uint64_t interval_ms, sr_timer_fn fn, void *arg,
-                 struct sr_timer **ret_timer)
+int sr_timer_new(struct sr_agent *agent, uint64_t interval_ms, sr_timer_fn fn,
+                 void *arg, struct sr_timer **ret_timer)
 {
     if (!agent || !fn || !ret_timer)
         return SR_E_INVAL;

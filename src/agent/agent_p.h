@@ -17,7 +17,8 @@ struct sr_agent {
     struct sr_http *http; /* made when first needed, with the options of then */
     struct sr_outbox *outbox;
     struct sr_reporter *reporter;
-    struct sr_reporter *dead_reporters; /* freed in callbacks; go with the next wake-up */
+    struct sr_reporter
+        *dead_reporters; /* freed in callbacks; go with the next wake-up */
     struct sr_dispatch dispatch;
 
     char *server, *device_id;
@@ -45,7 +46,8 @@ struct sr_agent {
 
 /* Remembers a sentence for sr_agent_error() and returns `rc`. Control bytes in what the
  * platform says become blanks. */
-int sr_agent_fail(struct sr_agent *agent, int rc, const char *format, ...) SR_PRINTF(3, 4);
+int sr_agent_fail(struct sr_agent *agent, int rc, const char *format, ...)
+    SR_PRINTF(3, 4);
 
 /* Public calls that run the loop stand between these two; sr_agent_leave() returns `rc`
  * and frees an agent that was freed from inside a callback. sr_agent_enter() returns

@@ -19,7 +19,8 @@ static int take_credentials(struct sr_agent *agent, struct sr_record *record)
         return SR_E_NOTFOUND;
     }
     if (sr_agent_set_credentials(agent, sr_record_value(record, 3),
-                                 sr_record_value(record, 4), sr_record_value(record, 5))) {
+                                 sr_record_value(record, 4),
+                                 sr_record_value(record, 5))) {
         sr_warning("ignoring credentials that are not complete");
         return SR_E_NOTFOUND;
     }
@@ -34,7 +35,8 @@ static int read_answer(struct sr_agent *agent)
     int rc, verdict = SR_E_NOTFOUND;
 
     sr_parser_init(&parser, agent->answer, agent->answer_len);
-    while (verdict == SR_E_NOTFOUND && (rc = sr_parser_next(&parser, &record)) != SR_E_END) {
+    while (verdict == SR_E_NOTFOUND &&
+           (rc = sr_parser_next(&parser, &record)) != SR_E_END) {
         const char *id = rc ? "" : sr_record_value(record, 0);
 
         if (rc == SR_E_NOMEM)
@@ -42,8 +44,8 @@ static int read_answer(struct sr_agent *agent)
         if (!strcmp(id, "70"))
             verdict = take_credentials(agent, record);
         else if (!strcmp(id, "50") && !strcmp(sr_record_value(record, 2), "401"))
-            verdict = sr_agent_fail(agent, SR_E_AUTH, "%s refuses the bootstrap account",
-                                    agent->url);
+            verdict = sr_agent_fail(agent, SR_E_AUTH,
+                                    "%s refuses the bootstrap account", agent->url);
     }
     sr_parser_release(&parser);
     return verdict;
@@ -91,8 +93,8 @@ static int ask(struct sr_agent *agent)
 
 static int file_error(struct sr_agent *agent, const char *what, const char *path)
 {
-    return sr_agent_fail(agent, SR_E_IO, "cannot %s credentials file %s: %s", what, path,
-                         strerror(errno));
+    return sr_agent_fail(agent, SR_E_IO, "cannot %s credentials file %s: %s", what,
+                         path, strerror(errno));
 }
 
 static int load(struct sr_agent *agent, const char *path)
@@ -104,8 +106,8 @@ static int load(struct sr_agent *agent, const char *path)
     if (!rc)
         rc = sr_agent_set_credentials(agent, found.tenant, found.user, found.password);
     else if (rc == SR_E_CORRUPT)
-        sr_warning("credentials file %s is damaged: %s; asking for new credentials", path,
-                   reason);
+        sr_warning("credentials file %s is damaged: %s; asking for new credentials",
+                   path, reason);
     else if (rc == SR_E_IO)
         file_error(agent, "read", path);
     sr_credentials_release(&found);

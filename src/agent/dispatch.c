@@ -58,7 +58,8 @@ static void remove_handler(struct sr_dispatch *dispatch, struct sr_handler *hand
     dispatch->count--;
 }
 
-static int insert_handler(struct sr_dispatch *dispatch, const struct sr_handler *handler)
+static int insert_handler(struct sr_dispatch *dispatch,
+                          const struct sr_handler *handler)
 {
     size_t at = lower_bound(dispatch, handler->id);
 
@@ -157,9 +158,9 @@ static const char *take_from(struct scope *scope)
 static void unhandled(struct sr_record *record, uint64_t id)
 {
     if (id == 40 || id == 41 || id == 42 || id == 43 || id == 45 || id == 50)
-        sr_warning("the platform refused a row: %s,%s,%s,%s", sr_record_value(record, 0),
-                   sr_record_value(record, 1), sr_record_value(record, 2),
-                   sr_record_value(record, 3));
+        sr_warning("the platform refused a row: %s,%s,%s,%s",
+                   sr_record_value(record, 0), sr_record_value(record, 1),
+                   sr_record_value(record, 2), sr_record_value(record, 3));
     else
         sr_debug("no handler for message %lu", (unsigned long)id);
 }
@@ -205,7 +206,8 @@ void sr_agent_received(void *arg, const char *xid, const char *rows, size_t len,
     sr_parser_release(&parser);
 }
 
-int sr_agent_on_message(struct sr_agent *agent, uint32_t id, sr_message_fn fn, void *arg)
+int sr_agent_on_message(struct sr_agent *agent, uint32_t id, sr_message_fn fn,
+                        void *arg)
 {
     return agent ? sr_dispatch_set(&agent->dispatch, NULL, id, fn, arg) : SR_E_INVAL;
 }

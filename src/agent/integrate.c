@@ -64,7 +64,8 @@ static void read_outcome(struct sr_agent *agent, unsigned wanted, struct outcome
     while (!ret->id && (rc = sr_parser_next(&parser, &record)) != SR_E_END) {
         if (rc == SR_E_NOMEM)
             break;
-        if (!rc && !sr_record_uint(record, 0, &id) && (id == wanted || is_error_row(id)))
+        if (!rc && !sr_record_uint(record, 0, &id) &&
+            (id == wanted || is_error_row(id)))
             note_row(ret, record, id);
     }
     sr_parser_release(&parser);
@@ -77,15 +78,16 @@ static bool may_heal(const struct outcome *outcome)
 }
 
 /* Posts `rows` and reads what became of them; a platform that fails is asked again. */
-static int ask(struct sr_agent *agent, const char *xid, const char *rows, unsigned wanted,
-               struct outcome *ret)
+static int ask(struct sr_agent *agent, const char *xid, const char *rows,
+               unsigned wanted, struct outcome *ret)
 {
     struct sr_backoff backoff = { 0 };
     uint64_t since = sr_now_ms();
     int rc;
 
     for (;;) {
-        rc = sr_agent_exchange(agent, agent->login, agent->credentials.password, xid, rows);
+        rc = sr_agent_exchange(agent, agent->login, agent->credentials.password, xid,
+                               rows);
         if (rc)
             return rc;
         read_outcome(agent, wanted, ret);
@@ -102,14 +104,15 @@ static int ask(struct sr_agent *agent, const char *xid, const char *rows, unsign
 }
 
 /* The error that an outcome which is not the wanted one comes down to. */
-static int refuse(struct sr_agent *agent, const char *what, const struct outcome *outcome)
+static int refuse(struct sr_agent *agent, const char *what,
+                  const struct outcome *outcome)
 {
     if (outcome->id == 50 && (outcome->status == 401 || outcome->status == 403))
         return sr_agent_fail(agent, SR_E_AUTH, "%s refuses user %s (%s: status %u)",
                              agent->url, agent->login, what, outcome->status);
     if (outcome->id)
-        return sr_agent_fail(agent, SR_E_REFUSED, "%s refuses the %s: %u %s", agent->url,
-                             what, outcome->id, outcome->text);
+        return sr_agent_fail(agent, SR_E_REFUSED, "%s refuses the %s: %u %s",
+                             agent->url, what, outcome->id, outcome->text);
     return sr_agent_fail(agent, SR_E_PROTO,
                          "%s answers the %s with no row that says what became of it",
                          agent->url, what);
@@ -159,7 +162,8 @@ int sr_template_register(struct sr_agent *agent, const char *srversion,
     if (!srversion || !*srversion || !srtemplate)
         rc = sr_agent_fail(agent, SR_E_INVAL, "no templates to register");
     else if (!agent->login)
-        rc = sr_agent_fail(agent, SR_E_STATE, "no credentials yet: bootstrap comes first");
+        rc = sr_agent_fail(agent, SR_E_STATE,
+                           "no credentials yet: bootstrap comes first");
     else if (sr_replace_text(&agent->srversion, srversion))
         rc = sr_agent_fail(agent, SR_E_NOMEM, "out of memory");
     else
@@ -246,10 +250,11 @@ static int create_device(struct sr_agent *agent, const char *srtemplate)
     int rc;
 
     if (count > 1)
-        return sr_agent_fail(agent, SR_E_INVAL,
-                             "template 101 takes %u values; the standard flow has only the "
-                             "device id: see sr_agent_on_integrate()",
-                             count);
+        return sr_agent_fail(
+            agent, SR_E_INVAL,
+            "template 101 takes %u values; the standard flow has only the "
+            "device id: see sr_agent_on_integrate()",
+            count);
     sr_row_init(&row, 0);
     sr_row_start(&row, CREATE_DEVICE);
     if (count)
@@ -308,7 +313,8 @@ static int identify(struct sr_agent *agent, const char *srtemplate)
 
 /* --- integrate ---------------------------------------------------------- */
 
-static int integrate(struct sr_agent *agent, const char *srversion, const char *srtemplate)
+static int integrate(struct sr_agent *agent, const char *srversion,
+                     const char *srtemplate)
 {
     int rc;
 
@@ -318,8 +324,8 @@ static int integrate(struct sr_agent *agent, const char *srversion, const char *
     if (!rc)
         rc = identify(agent, srtemplate);
     if (!rc)
-        sr_info("device '%s' is managed object %s, templates %s are %s", agent->device_id,
-                agent->id, srversion, agent->xid);
+        sr_info("device '%s' is managed object %s, templates %s are %s",
+                agent->device_id, agent->id, srversion, agent->xid);
     return rc;
 }
 

@@ -45,7 +45,8 @@ int sr_reporter_new_mqtt(struct sr_agent *agent, const char *broker,
         return sr_agent_fail(agent, SR_E_INVAL, "broker '%s': %s", broker, reason);
     if (strncmp(url.scheme, "mqtt", 4))
         return sr_agent_fail(agent, SR_E_INVAL,
-                             "broker '%s': it must begin with mqtt:// or mqtts://", broker);
+                             "broker '%s': it must begin with mqtt:// or mqtts://",
+                             broker);
     agent->by_mqtt = true;
     agent->broker = url;
     return make(agent, ret_reporter);
@@ -75,7 +76,8 @@ static int list_xids(const struct sr_agent *agent, const char ***ret_xids,
     return 0;
 }
 
-static int new_mqtt_transport(struct sr_agent *agent, struct sr_transport **ret_transport)
+static int new_mqtt_transport(struct sr_agent *agent,
+                              struct sr_transport **ret_transport)
 {
     char client_id[2 + 1000 + 1] = "d:";
     const struct sr_mqtt_options options = {
@@ -99,7 +101,8 @@ static int new_mqtt_transport(struct sr_agent *agent, struct sr_transport **ret_
     return rc;
 }
 
-static int new_http_transport(struct sr_agent *agent, struct sr_transport **ret_transport)
+static int new_http_transport(struct sr_agent *agent,
+                              struct sr_transport **ret_transport)
 {
     struct sr_http_transport_options options = {
         .user = agent->login,

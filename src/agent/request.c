@@ -84,10 +84,11 @@ static int verdict(struct sr_agent *agent, const struct attempt *attempt)
     if (attempt->status == 200)
         return 0;
     if (attempt->status == 401 || attempt->status == 403)
-        return sr_agent_fail(agent, SR_E_AUTH, "%s refuses the credentials (status %ld)",
-                             agent->url, attempt->status);
-    return sr_agent_fail(agent, SR_E_REFUSED, "%s: %s; is this the platform?", agent->url,
-                         attempt->reason);
+        return sr_agent_fail(agent, SR_E_AUTH,
+                             "%s refuses the credentials (status %ld)", agent->url,
+                             attempt->status);
+    return sr_agent_fail(agent, SR_E_REFUSED, "%s: %s; is this the platform?",
+                         agent->url, attempt->reason);
 }
 
 static void on_pause_over(void *arg)
@@ -148,7 +149,8 @@ static int retry(struct sr_agent *agent, struct sr_http_post *post)
         if (strcmp(last, attempt.reason))
             sr_notice("%s: %s; trying again", agent->url, attempt.reason);
         strcpy(last, attempt.reason);
-        rc = sr_agent_pause(agent, lesser(sr_backoff_next(&backoff, sr_random32()), left));
+        rc = sr_agent_pause(agent,
+                            lesser(sr_backoff_next(&backoff, sr_random32()), left));
         if (rc)
             return rc;
     }
@@ -181,9 +183,11 @@ int sr_agent_request(struct sr_agent *agent, const char *xid, const char *rows,
     if (rc)
         return rc;
     if (!agent->login)
-        rc = sr_agent_fail(agent, SR_E_STATE, "no credentials yet: bootstrap comes first");
+        rc = sr_agent_fail(agent, SR_E_STATE,
+                           "no credentials yet: bootstrap comes first");
     else
-        rc = sr_agent_exchange(agent, agent->login, agent->credentials.password, xid, rows);
+        rc = sr_agent_exchange(agent, agent->login, agent->credentials.password, xid,
+                               rows);
     if (!rc) {
         *ret_answer = agent->answer;
         *ret_len = agent->answer_len;

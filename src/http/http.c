@@ -242,7 +242,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     return len;
 }
 
-static bool add_header(struct sr_http_request *request, const char *name, const char *value)
+static bool add_header(struct sr_http_request *request, const char *name,
+                       const char *value)
 {
     struct curl_slist *longer;
     char header[512];
@@ -257,10 +258,11 @@ static bool add_header(struct sr_http_request *request, const char *name, const 
 }
 
 /* The platform needs no media types here, and answers at once rather than 100. */
-static bool add_headers(struct sr_http_request *request, const struct sr_http_post *post)
+static bool add_headers(struct sr_http_request *request,
+                        const struct sr_http_post *post)
 {
-    return add_header(request, "Content-Type", "") && add_header(request, "Accept", "") &&
-           add_header(request, "Expect", "") &&
+    return add_header(request, "Content-Type", "") &&
+           add_header(request, "Accept", "") && add_header(request, "Expect", "") &&
            (!post->x_id || add_header(request, "X-Id", post->x_id));
 }
 

@@ -15,7 +15,7 @@ struct sr_http;
 struct sr_http_request;
 
 struct sr_http_result {
-    int rc;           /* 0: there is a status; SR_E_UNREACHABLE, SR_E_TIMEOUT, SR_E_TOOBIG, SR_E_NOMEM */
+    int rc; /* 0: there is a status; SR_E_UNREACHABLE, SR_E_TIMEOUT, SR_E_TOOBIG, SR_E_NOMEM */
     long status;      /* of HTTP */
     const char *body; /* NUL-terminated behind `len` */
     size_t len;

@@ -15,7 +15,7 @@ void sr_handle_close(uv_handle_t *handle);
  * their agent. */
 int sr_loop_add_timer(struct sr_loop *loop, uint64_t interval_ms, sr_timer_fn fn,
                       void *arg, struct sr_timer **ret_timer);
-int sr_loop_add_watch(struct sr_loop *loop, int fd, int events, sr_watch_fn fn, void *arg,
-                      struct sr_watch **ret_watch);
+int sr_loop_add_watch(struct sr_loop *loop, int fd, int events, sr_watch_fn fn,
+                      void *arg, struct sr_watch **ret_watch);
 
 #endif

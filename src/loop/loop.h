@@ -22,7 +22,8 @@ struct sr_loop {
     bool dirty;       /* a descriptor is not yet known to the kernel's poll */
     atomic_bool stop; /* set by sr_loop_stop(), consumed by whoever runs the loop */
     void (*on_wake)(void *arg);
-    void *arg; /* of on_wake, and the first argument of all timers' and watches' functions */
+    void *
+        arg; /* of on_wake, and the first argument of all timers' and watches' functions */
 };
 
 /* `on_wake` runs on the loop's thread after sr_loop_wake(). Returns 0, SR_E_NOMEM, SR_E_IO. */

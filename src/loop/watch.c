@@ -15,8 +15,8 @@ static void free_unused(uv_handle_t *handle)
     free(handle);
 }
 
-int sr_loop_add_watch(struct sr_loop *loop, int fd, int events, sr_watch_fn fn, void *arg,
-                      struct sr_watch **ret_watch)
+int sr_loop_add_watch(struct sr_loop *loop, int fd, int events, sr_watch_fn fn,
+                      void *arg, struct sr_watch **ret_watch)
 {
     struct sr_watch *watch = calloc(1, sizeof *watch);
     int rc;

@@ -43,7 +43,8 @@ static void *run(void *arg)
     bool orphan;
 
     errno = 0;
-    job->rc = mosquitto_connect(job->client, job->host, job->port, (int)job->keepalive_s);
+    job->rc =
+        mosquitto_connect(job->client, job->host, job->port, (int)job->keepalive_s);
     job->error = errno;
 
     pthread_mutex_lock(&job->lock);

@@ -38,12 +38,14 @@ struct sr_mqtt {
     struct sr_connect *connect; /* CONNECTING */
     struct mosquitto *client;   /* GREETING, UP: one for each connection */
     struct socket_watch *watch; /* GREETING, UP */
-    struct sr_deadline deadline; /* of the attempt, the pause, or a dropped connection */
+    struct sr_deadline
+        deadline; /* of the attempt, the pause, or a dropped connection */
     struct sr_deadline ping;
     struct sr_backoff backoff;
     uint64_t up_since_ms;
-    uint64_t last_in_ms, last_out_ms; /* as libmosquitto sees them, for the keep-alive */
-    int connack;                      /* code of a refusal, 0 if there was none */
+    uint64_t last_in_ms,
+        last_out_ms; /* as libmosquitto sees them, for the keep-alive */
+    int connack;     /* code of a refusal, 0 if there was none */
     const char *drop_reason;
     int busy;    /* inside libmosquitto */
     bool doomed; /* freed from there */
@@ -161,8 +163,8 @@ static void update_watch(struct sr_mqtt *mqtt)
 
 static uint64_t ping_due_ms(const struct sr_mqtt *mqtt)
 {
-    uint64_t last = mqtt->last_in_ms < mqtt->last_out_ms ? mqtt->last_in_ms
-                                                         : mqtt->last_out_ms;
+    uint64_t last =
+        mqtt->last_in_ms < mqtt->last_out_ms ? mqtt->last_in_ms : mqtt->last_out_ms;
     return last + 1000ull * mqtt->keepalive_s;
 }
 
@@ -234,7 +236,8 @@ static int watch_socket(struct sr_mqtt *mqtt)
 
     if (!watch)
         return SR_E_NOMEM;
-    if (uv_poll_init_socket(&mqtt->loop->uv, &watch->uv, mosquitto_socket(mqtt->client))) {
+    if (uv_poll_init_socket(&mqtt->loop->uv, &watch->uv,
+                            mosquitto_socket(mqtt->client))) {
         free(watch);
         return SR_E_NOMEM;
     }
@@ -363,8 +366,8 @@ static void attempt(struct sr_mqtt *mqtt)
                                                       : mosquitto_strerror(rc));
         return;
     }
-    if (sr_connect_start(mqtt->loop, client, o->host, o->port, mqtt->keepalive_s, on_connected,
-                         mqtt, &mqtt->connect)) {
+    if (sr_connect_start(mqtt->loop, client, o->host, o->port, mqtt->keepalive_s,
+                         on_connected, mqtt, &mqtt->connect)) {
         mosquitto_destroy(client);
         lose(mqtt, "no thread to connect in");
         return;
@@ -405,7 +408,8 @@ static void free_options(struct sr_mqtt_options *o)
 }
 
 int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
-                const struct sr_mqtt_events *events, void *arg, struct sr_mqtt **ret_mqtt)
+                const struct sr_mqtt_events *events, void *arg,
+                struct sr_mqtt **ret_mqtt)
 {
     struct sr_mqtt *mqtt = calloc(1, sizeof *mqtt);
 
@@ -480,12 +484,12 @@ int sr_mqtt_publish(struct sr_mqtt *mqtt, const char *topic, const char *payload
                                         payload, qos, false));
 }
 
-int sr_mqtt_subscribe(struct sr_mqtt *mqtt, const char *const *topics, int count, int qos,
-                      int *ret_message_id)
+int sr_mqtt_subscribe(struct sr_mqtt *mqtt, const char *const *topics, int count,
+                      int qos, int *ret_message_id)
 {
     if (mqtt->state != UP || mqtt->doomed || mqtt->drop_reason)
         return SR_E_STATE;
-    return sent(mqtt, mosquitto_subscribe_multiple(
-                          mqtt->client, ret_message_id, count,
-                          (char *const *)(uintptr_t)topics, qos, 0, NULL));
+    return sent(mqtt, mosquitto_subscribe_multiple(mqtt->client, ret_message_id, count,
+                                                   (char *const *)(uintptr_t)topics,
+                                                   qos, 0, NULL));
 }

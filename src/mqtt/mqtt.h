@@ -46,7 +46,8 @@ struct sr_mqtt_events {
 
 /* Copies the options. Returns 0, SR_E_NOMEM. */
 int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
-                const struct sr_mqtt_events *events, void *arg, struct sr_mqtt **ret_mqtt);
+                const struct sr_mqtt_events *events, void *arg,
+                struct sr_mqtt **ret_mqtt);
 /* Returns at once. Accepts NULL. */
 void sr_mqtt_free(struct sr_mqtt *mqtt);
 
@@ -58,8 +59,8 @@ void sr_mqtt_start(struct sr_mqtt *mqtt, unsigned keepalive_s);
  * loop, nothing is queued. */
 int sr_mqtt_publish(struct sr_mqtt *mqtt, const char *topic, const char *payload,
                     size_t len, int qos, int *ret_message_id);
-int sr_mqtt_subscribe(struct sr_mqtt *mqtt, const char *const *topics, int count, int qos,
-                      int *ret_message_id);
+int sr_mqtt_subscribe(struct sr_mqtt *mqtt, const char *const *topics, int count,
+                      int qos, int *ret_message_id);
 
 /* Gives the connection up as lost; `down` is called from the loop with `reason` (static). */
 void sr_mqtt_drop(struct sr_mqtt *mqtt, const char *reason);

@@ -93,8 +93,8 @@ static void on_up(void *arg)
     struct mqtt_transport *t = arg;
     int ignored;
 
-    if (sr_mqtt_subscribe(t->mqtt, (const char *const *)t->topics, (int)t->topic_count, 1,
-                          &t->subscribe_id) ||
+    if (sr_mqtt_subscribe(t->mqtt, (const char *const *)t->topics, (int)t->topic_count,
+                          1, &t->subscribe_id) ||
         sr_mqtt_subscribe(t->mqtt, errors, 1, 0, &ignored))
         return; /* `down` follows */
     sr_deadline_set(&t->subscribe_deadline, SR_MQTT_CONNECT_MS);
@@ -201,8 +201,9 @@ static int add_topics(struct mqtt_transport *t, const char *const *xids, size_t 
 }
 
 int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
-                          const struct sr_mqtt_options *options, const char *const *xids,
-                          size_t count, struct sr_transport **ret_transport)
+                          const struct sr_mqtt_options *options,
+                          const char *const *xids, size_t count,
+                          struct sr_transport **ret_transport)
 {
     struct mqtt_transport *t = calloc(1, sizeof *t);
 

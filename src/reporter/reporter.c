@@ -91,7 +91,8 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
         return SR_E_NOMEM;
     if (reporter->window > ops->window_max)
         reporter->window = ops->window_max;
-    sr_outbox_set_batch(reporter->config.outbox, reporter->batch_rows, ops->payload_max);
+    sr_outbox_set_batch(reporter->config.outbox, reporter->batch_rows,
+                        ops->payload_max);
     reporter->started = true;
     reporter->reached = !ops->connects;
     ops->start(reporter->transport);
@@ -111,7 +112,8 @@ static void watch_acks(struct sr_reporter *reporter)
     for (int i = 0; i < SR_WINDOW_MAX; i++)
         if (reporter->flights[i].ticket && reporter->flights[i].sent_ms < oldest)
             oldest = reporter->flights[i].sent_ms;
-    sr_deadline_set(&reporter->overdue, oldest + ACK_MS > now ? oldest + ACK_MS - now : 0);
+    sr_deadline_set(&reporter->overdue,
+                    oldest + ACK_MS > now ? oldest + ACK_MS - now : 0);
 }
 
 static void on_overdue(void *arg)
@@ -253,8 +255,8 @@ void sr_reporter_acked(struct sr_reporter *reporter, uint32_t ticket)
     sr_reporter_look(reporter);
 }
 
-void sr_reporter_received(struct sr_reporter *reporter, const char *xid, const char *rows,
-                          size_t len)
+void sr_reporter_received(struct sr_reporter *reporter, const char *xid,
+                          const char *rows, size_t len)
 {
     const struct sr_reporter_config *config = &reporter->config;
 
@@ -262,7 +264,8 @@ void sr_reporter_received(struct sr_reporter *reporter, const char *xid, const c
         return;
     config->received(config->arg, xid, rows, len, &reporter->stats.rows_received,
                      &reporter->stats.rows_malformed);
-    reporter->hurry = true; /* if a handler has sent rows; else there is nothing to hurry */
+    reporter->hurry =
+        true; /* if a handler has sent rows; else there is nothing to hurry */
     sr_reporter_look(reporter);
 }
 
@@ -297,7 +300,8 @@ int sr_reporter_set_linger(struct sr_reporter *reporter, unsigned linger_ms)
 
 int sr_reporter_set_batch(struct sr_reporter *reporter, unsigned rows)
 {
-    return set_option(reporter, &reporter->batch_rows, rows, rows >= 1 && rows <= 10000);
+    return set_option(reporter, &reporter->batch_rows, rows,
+                      rows >= 1 && rows <= 10000);
 }
 
 int sr_reporter_set_window(struct sr_reporter *reporter, unsigned publishes)

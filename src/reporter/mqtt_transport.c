@@ -117,6 +117,8 @@ static void on_subscribed(void *arg, int message_id, int refused)
     sr_deadline_clear(&t->subscribe_deadline);
     if (refused >= 0)
         sr_error("the broker refuses the subscription to %s", t->topics[refused]);
+    else
+        sr_info("connected and subscribed");
     sr_reporter_up(t->reporter);
 }
 

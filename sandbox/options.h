@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The launcher's command line. */
+#ifndef SANDBOX_OPTIONS_H
+#define SANDBOX_OPTIONS_H
+
+#include "listen.h"
+
+#include <stdbool.h>
+
+struct sb_options {
+    int http_port, mqtt_port, mqtts_port; /* 0: the kernel chooses */
+    const char *bind;                     /* as given */
+    char host[SB_HOST_MAX];               /* what it resolves to */
+    const char *tenant;
+    const char *data; /* NULL: a temporary folder */
+    const char *operator_account;
+    char operator_user[256];
+    const char *operator_password;
+    const char *mosquitto, *plugin; /* NULL: look for them */
+    const char *log_level;
+    const char *ready_file; /* NULL: none */
+    const char *tls_cert, *tls_key;
+    bool auto_accept, skip_15_lines, help, version;
+};
+
+/* The strings in *ret_options point into argv. False: one line was written to stderr. */
+bool sb_options_parse(int argc, char *argv[], struct sb_options *ret_options);
+void sb_options_print_help(void);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of the doors that need no broker. */
+#include "listen.h"
+#include "mailbox.h"
+#include "session.h"
+#include "uri.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- client ids --------------------------------------------------------------- */
+
+static void client_id_gives_its_device(void **state)
+{
+    static const struct {
+        const char *client_id, *device; /* NULL: refused */
+    } cases[] = {
+        {"gw1",         "gw1"    },
+        { "d:gw1",      "gw1"    },
+        { "d:gw1:tmpl", "gw1"    },
+        { "d:gw1:",     "gw1"    },
+        { "gw1:tmpl",   NULL     },
+        { "x:gw1",      NULL     },
+        { "d:",         NULL     },
+        { "d::tmpl",    NULL     },
+        { "",           NULL     },
+        { "d:gw1:a:b",  NULL     },
+        { ":gw1",       NULL     },
+        { "d",          "d"      },
+        { "d:12345678", NULL     },
+        { "d:1234567",  "1234567"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char device[8] = "before";
+        bool ok = sb_client_id_device(cases[i].client_id, device, sizeof device);
+
+        assert_int_equal(ok, cases[i].device != NULL);
+        assert_string_equal(device, ok ? cases[i].device : "before");
+    }
+}
+
+/* --- filters ---------------------------------------------------------------------- */
+
+static void filters_match_as_mqtt_says(void **state)
+{
+    static const struct {
+        const char *filter, *topic;
+        bool matches;
+    } cases[] = {
+        {"s/dl",    "s/dl",     true },
+        { "s/dl",   "s/dl/x",   false},
+        { "s/dl/x", "s/dl",     false},
+        { "s/ol/#", "s/ol/x",   true },
+        { "s/ol/#", "s/ol",     true },
+        { "s/ol/#", "s/ol/a/b", true },
+        { "s/+",    "s/dl",     true },
+        { "s/+",    "s/dl/x",   false},
+        { "s/+/x",  "s/ol/x",   true },
+        { "+/+",    "s/dl",     true },
+        { "#",      "s/dl",     true },
+        { "#",      "$SYS/x",   false},
+        { "+/x",    "$SYS/x",   false},
+        { "$SYS/#", "$SYS/x",   true },
+        { "s/d",    "s/dl",     false},
+        { "s/dl",   "s/d",      false},
+        { "/s",     "/s",       true },
+        { "+/s",    "/s",       true },
+        { "s/",     "s/",       true },
+        { "s/",     "s",        false},
+        { "s/+",    "s/",       true },
+        { "",       "s",        false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (sb_topic_matches(cases[i].filter, cases[i].topic) != cases[i].matches)
+            fail_msg("%s and %s", cases[i].filter, cases[i].topic);
+}
+
+/* --- sessions ------------------------------------------------------------------------- */
+
+#define CLIENT(n) ((const struct mosquitto *)(uintptr_t)(16 * (n)))
+
+static struct sb_session *connects(struct sb_sessions *all, int client,
+                                   const char *client_id, const char *device)
+{
+    struct sb_identity identity = { .role = SB_DEVICE };
+    struct sb_session *session;
+
+    strcpy(identity.device_id, device);
+    session = sb_sessions_begin(all, CLIENT(client), client_id, &identity);
+    assert_non_null(session);
+    assert_ptr_equal(sb_sessions_of_client(all, CLIENT(client)), session);
+    assert_ptr_equal(sb_sessions_of_device(all, device), session);
+    return session;
+}
+
+static void late_end_of_the_old_connection_leaves_the_new_one_alone(void **state)
+{
+    struct sb_sessions all = { 0 };
+    struct sb_session *old, *new;
+
+    (void)state;
+    old = connects(&all, 1, "d:gw1", "gw1");
+    new = connects(&all, 2, "gw1", "gw1");
+    sb_sessions_end(&all, old);
+    sb_sessions_end(&all, old);
+    sb_sessions_sweep(&all);
+
+    assert_ptr_equal(sb_sessions_of_device(&all, "gw1"), new);
+    assert_ptr_equal(sb_sessions_of_client(&all, CLIENT(2)), new);
+    assert_null(sb_sessions_of_client(&all, CLIENT(1)));
+    sb_sessions_clear(&all);
+}
+
+static void address_used_again_is_a_new_client(void **state)
+{
+    struct sb_sessions all = { 0 };
+
+    (void)state;
+    connects(&all, 1, "a", "a");
+    connects(&all, 1, "b", "b");
+
+    assert_null(sb_sessions_of_device(&all, "a"));
+    sb_sessions_clear(&all);
+}
+
+static void persistent_session_keeps_its_subscriptions_for_the_same_client_id(
+    void **state)
+{
+    struct sb_sessions all = { 0 };
+    struct sb_session *session = connects(&all, 1, "d:gw1", "gw1");
+
+    (void)state;
+    session->clean = false;
+    assert_true(sb_session_subscribe(session, "s/dl", 1));
+    sb_sessions_end(&all, session);
+    sb_sessions_sweep(&all);
+    assert_int_equal(sb_session_qos(connects(&all, 2, "d:gw1", "gw1"), "s/dl"), 1);
+
+    session = sb_sessions_of_device(&all, "gw1");
+    session->clean = false;
+    assert_int_equal(sb_session_qos(connects(&all, 3, "gw1", "gw1"), "s/dl"), -1);
+    sb_sessions_clear(&all);
+}
+
+static void clean_session_leaves_nothing(void **state)
+{
+    struct sb_sessions all = { 0 };
+    struct sb_session *session = connects(&all, 1, "gw1", "gw1");
+
+    (void)state;
+    assert_true(sb_session_subscribe(session, "s/dl", 1));
+    sb_sessions_end(&all, session);
+    sb_sessions_sweep(&all);
+
+    assert_null(sb_sessions_of_device(&all, "gw1"));
+    sb_sessions_clear(&all);
+}
+
+static void highest_matching_qos_counts(void **state)
+{
+    struct sb_sessions all = { 0 };
+    struct sb_session *session = connects(&all, 1, "gw1", "gw1");
+
+    (void)state;
+    sb_session_subscribe(session, "s/dl", 0);
+    assert_int_equal(sb_session_qos(session, "s/dl"), 0);
+    sb_session_subscribe(session, "s/+", 2);
+    sb_session_subscribe(session, "s/dl", 1);
+    assert_int_equal(sb_session_qos(session, "s/dl"), 2);
+    sb_session_unsubscribe(session, "s/+");
+    sb_session_unsubscribe(session, "never");
+    assert_int_equal(sb_session_qos(session, "s/dl"), 1);
+    assert_int_equal(sb_session_qos(session, "s/ol/x"), -1);
+    sb_sessions_clear(&all);
+}
+
+static void subscriptions_have_a_bound(void **state)
+{
+    struct sb_sessions all = { 0 };
+    struct sb_session *session = connects(&all, 1, "gw1", "gw1");
+    char filter[32];
+
+    (void)state;
+    for (int i = 0; i < SB_SUBSCRIPTIONS_MAX; i++) {
+        snprintf(filter, sizeof filter, "s/ol/%d", i);
+        assert_true(sb_session_subscribe(session, filter, 1));
+    }
+    assert_false(sb_session_subscribe(session, "s/dl", 1));
+    assert_true(sb_session_subscribe(session, "s/ol/7", 0));
+    sb_sessions_clear(&all);
+}
+
+/* --- mailbox ------------------------------------------------------------------------------ */
+
+static void letters_come_in_order(void **state)
+{
+    struct sb_mailbox *box = sb_mailbox_new(10000);
+    struct sb_mail *mail;
+    size_t refused;
+
+    (void)state;
+    sb_mailbox_put(box, "gw1", "s/dl", "one\0two", 7);
+    sb_mailbox_put(box, "gw2", "s/ol/x", NULL, 0);
+    mail = sb_mailbox_take(box, &refused);
+    assert_int_equal(refused, 0);
+    assert_string_equal(mail->device_id, "gw1");
+    assert_string_equal(mail->topic, "s/dl");
+    assert_int_equal(mail->len, 7);
+    assert_memory_equal(mail->payload, "one\0two", 7);
+    mail = sb_mail_free(mail);
+    assert_string_equal(mail->device_id, "gw2");
+    assert_string_equal(mail->topic, "s/ol/x");
+    assert_int_equal(mail->len, 0);
+    assert_null(sb_mail_free(mail));
+    assert_null(sb_mailbox_take(box, &refused));
+    sb_mailbox_free(box);
+}
+
+static void full_mailbox_refuses_the_new_letter_and_counts_it(void **state)
+{
+    struct sb_mailbox *box = sb_mailbox_new(200);
+    struct sb_mail *mail;
+    size_t refused;
+    char big[200] = { 0 };
+
+    (void)state;
+    assert_true(sb_mailbox_put(box, "gw1", "s/dl", "x", 1));
+    assert_false(sb_mailbox_put(box, "gw1", "s/dl", big, sizeof big));
+    mail = sb_mailbox_take(box, &refused);
+    assert_int_equal(refused, 1);
+    assert_null(sb_mail_free(mail));
+    assert_true(sb_mailbox_put(box, "gw1", "s/dl", big, 100)); /* room again */
+    sb_mailbox_free(box);
+}
+
+/* --- request targets ---------------------------------------------------------------------- */
+
+static void request_target_is_cut_and_decoded(void **state)
+{
+    static const struct {
+        const char *uri, *path, *query; /* path NULL: refused */
+    } cases[] = {
+        {"/s",             "/s",            ""       },
+        { "/a?b=c%20d",    "/a",            "b=c%20d"},
+        { "/a%20b/%C3%bc", "/a b/\xc3\xbc", ""       },
+        { "/a+b",          "/a+b",          ""       },
+        { "/a%2Fb?",       "/a/b",          ""       },
+        { "/a?b?c",        "/a",            "b?c"    },
+        { "/a%",           NULL,            NULL     },
+        { "/a%2",          NULL,            NULL     },
+        { "/a%zz",         NULL,            NULL     },
+        { "/a%00b",        NULL,            NULL     },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *uri = strdup(cases[i].uri);
+        const char *query;
+        bool ok = sb_uri_split(uri, &query);
+
+        assert_int_equal(ok, cases[i].path != NULL);
+        if (ok) {
+            assert_string_equal(uri, cases[i].path);
+            assert_string_equal(query, cases[i].query);
+        }
+        free(uri);
+    }
+}
+
+/* --- ports -------------------------------------------------------------------------------- */
+
+static void taken_port_is_found_out(void **state)
+{
+    int port, other, fd = sb_listen("127.0.0.1", 0, &port);
+
+    (void)state;
+    assert_true(fd >= 0 && port > 0);
+    assert_int_equal(sb_listen("127.0.0.1", port, &other), -1);
+    assert_int_equal(errno, EADDRINUSE);
+    close(fd);
+    fd = sb_listen("127.0.0.1", port, &other);
+    assert_true(fd >= 0);
+    assert_int_equal(port, other);
+    close(fd);
+}
+
+static void wildcards_are_reached_on_loopback(void **state)
+{
+    char host[SB_HOST_MAX];
+
+    (void)state;
+    assert_string_equal(sb_host_to_reach("0.0.0.0"), "127.0.0.1");
+    assert_string_equal(sb_host_to_reach("::"), "::1");
+    assert_string_equal(sb_host_to_reach("127.0.0.2"), "127.0.0.2");
+    assert_true(sb_host_resolve("127.0.0.1", host));
+    assert_string_equal(host, "127.0.0.1");
+    assert_false(sb_host_resolve("127.0.0.1.2.3", host));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(client_id_gives_its_device),
+        cmocka_unit_test(filters_match_as_mqtt_says),
+        cmocka_unit_test(late_end_of_the_old_connection_leaves_the_new_one_alone),
+        cmocka_unit_test(address_used_again_is_a_new_client),
+        cmocka_unit_test(
+            persistent_session_keeps_its_subscriptions_for_the_same_client_id),
+        cmocka_unit_test(clean_session_leaves_nothing),
+        cmocka_unit_test(highest_matching_qos_counts),
+        cmocka_unit_test(subscriptions_have_a_bound),
+        cmocka_unit_test(letters_come_in_order),
+        cmocka_unit_test(full_mailbox_refuses_the_new_letter_and_counts_it),
+        cmocka_unit_test(request_target_is_cut_and_decoded),
+        cmocka_unit_test(taken_port_is_found_out),
+        cmocka_unit_test(wildcards_are_reached_on_loopback),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* The platform behind the sandbox's two doors: store, users, SmartREST engine and
+ * REST resources. The doors (http.c, plugin.c) translate to and from these calls
+ * and know nothing of what they mean.
+ *
+ *     open -> authenticate, http, mqtt ... -> close
+ *
+ * Every call may come from any thread; one lock inside makes them take turns.
+ * Callbacks are called with the lock held: they queue, and call nothing here. */
+#ifndef SANDBOX_PLATFORM_H
+#define SANDBOX_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct sb_platform;
+
+struct sb_config {
+    const char *tenant;   /* id, e.g. "t4711" */
+    const char *data_dir; /* exists; NULL keeps everything in memory */
+    bool
+        auto_accept; /* a device that asks for credentials is registered and accepted */
+    const char *operator_user, *operator_password;
+    /* Points where the wire is not documented; docs/protocol/smartrest1.md, "Uncertain". */
+    bool skip_15_lines; /* rows `15` do not count as lines */
+};
+
+/* What the platform does towards devices on its own account: an operation was
+ * made for the device whose MQTT client is `device_id`. `rows` are the rows that
+ * the response templates of collection `xid` make of it; topic is s/ol/<xid>.
+ * Called once for each collection that makes rows and that has been selected by
+ * sb_platform_mqtt_subscribed(). */
+struct sb_sink {
+    void (*publish)(void *arg, const char *device_id, const char *topic,
+                    const char *payload, size_t len);
+    void *arg;
+};
+
+/* On failure *ret_error is a sentence that says what and where; free() it. */
+int sb_platform_open(const struct sb_config *config, struct sb_sink sink,
+                     struct sb_platform **ret_platform, char **ret_error);
+void sb_platform_close(struct sb_platform *platform);
+
+/* --- who is it ---------------------------------------------------------- */
+
+enum sb_role { SB_NOBODY, SB_BOOTSTRAP, SB_DEVICE, SB_OPERATOR };
+
+struct sb_identity {
+    enum sb_role role;
+    char user[1100];      /* without tenant; "device_<id>" for a device */
+    char device_id[1001]; /* of a device; else "" */
+};
+
+/* `user` may have a `<tenant>/` in front, and for MQTT must have it; NULL for
+ * none given. A wrong tenant or password leaves role SB_NOBODY. */
+void sb_platform_authenticate(struct sb_platform *platform, const char *user,
+                              const char *password, struct sb_identity *ret_identity);
+
+/* --- HTTP --------------------------------------------------------------- */
+
+struct sb_request {
+    struct sb_identity identity;
+    const char *method;
+    const char *path;                            /* percent-decoded, without query */
+    const char *query;                           /* as sent, without `?`; "" if none */
+    const char *host;                            /* Host header: makes `self` links */
+    const char *accept, *x_id, *processing_mode; /* NULL if absent */
+    const char *method_override;                 /* X-HTTP-METHOD */
+    const char *body;
+    size_t len;
+};
+
+struct sb_response {
+    int status;
+    const char *content_type; /* static; NULL for none */
+    char *body;               /* malloc'ed; NULL if empty */
+    size_t len;
+    char *location; /* malloc'ed, or NULL */
+};
+
+void sb_platform_http(struct sb_platform *platform, const struct sb_request *request,
+                      struct sb_response *ret_response);
+void sb_response_release(struct sb_response *response);
+
+/* --- MQTT --------------------------------------------------------------- */
+
+/* A message that client `device_id` published. Answers go through sink.publish,
+ * one per request row that has answer rows (docs/protocol/mqtt.md). Returns false
+ * if the topic is none that this identity may publish on. */
+bool sb_platform_mqtt_message(struct sb_platform *platform,
+                              const struct sb_identity *identity, const char *topic,
+                              const char *payload, size_t len);
+bool sb_platform_mqtt_may_subscribe(struct sb_platform *platform,
+                                    const struct sb_identity *identity,
+                                    const char *filter);
+/* The client subscribed to, or unsubscribed from, or (filter NULL) is gone from all. */
+void sb_platform_mqtt_subscribed(struct sb_platform *platform, const char *device_id,
+                                 const char *filter, bool on);
+
+#endif

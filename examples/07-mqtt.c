@@ -49,7 +49,7 @@ static void restart(struct sr_agent *agent, struct sr_record *record, void *arg)
     struct sr_timer *timer;
 
     (void)arg;
-    printf("Restarting device %s.\n", sr_record_value(record, 3));
+    sr_notice("restarting device %s", sr_record_value(record, 3));
     sr_agent_sendf(agent, "105,%s,%s", operation, "EXECUTING");
     if (sr_timer_new(agent, 1000, restarted, operation, &timer) ||
         sr_timer_start(timer))

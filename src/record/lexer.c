@@ -233,7 +233,7 @@ static inline uint64_t stops_at(struct sr_lexer *lexer)
 /* The bytes from the lexer's position to `end`, quotes included, are a value if a
  * comma or a line feed follows. */
 static inline bool take_value(struct sr_lexer *lexer, size_t end, bool quoted,
-                              struct sr_span *ret_span)
+                              bool escaped, struct sr_span *ret_span)
 {
     size_t pos = lexer->pos;
     char next = end < lexer->len ? lexer->text[end] : '\0';
@@ -244,28 +244,33 @@ static inline bool take_value(struct sr_lexer *lexer, size_t end, bool quoted,
     ret_span->offset = pos + quoted;
     ret_span->len = end - pos - 2 * quoted;
     ret_span->quoted = quoted;
-    ret_span->escaped = false;
+    ret_span->escaped = escaped;
     lexer->value_due = comma;
     lexer->pos = end + comma;
     return true;
 }
 
-/* Most values are short and plain: they end in the block at hand and hold no
- * doubled quote. For those a look at the next stops does; false leaves everything
- * as it is, for any_token(). A blank in front of a value is a stop itself. */
-static inline bool plain_value(struct sr_lexer *lexer, uint64_t stops,
+/* Most values are short: they end in the block at hand. For those a look at the
+ * next stops does; false leaves everything as it is, for any_token(). A blank in
+ * front of a value is a stop itself. */
+static inline bool short_value(struct sr_lexer *lexer, uint64_t stops,
                                struct sr_span *ret_span)
 {
-    size_t first = lexer->pos + (size_t)__builtin_ctzll(stops), end;
+    size_t end = lexer->pos + (size_t)__builtin_ctzll(stops);
+    bool escaped = false;
 
-    if (lexer->text[first] != '"')
-        return take_value(lexer, first, false, ret_span);
-    if (first != lexer->pos)
+    if (lexer->text[end] != '"')
+        return take_value(lexer, end, false, false, ret_span);
+    if (end != lexer->pos)
         return false;
     for (stops &= stops - 1; stops; stops &= stops - 1) {
         end = lexer->pos + (size_t)__builtin_ctzll(stops);
-        if (lexer->text[end] == '"')
-            return take_value(lexer, end + 1, true, ret_span);
+        if (lexer->text[end] != '"')
+            continue;
+        if (end + 1 == lexer->len || lexer->text[end + 1] != '"')
+            return take_value(lexer, end + 1, true, escaped, ret_span);
+        escaped = true;
+        stops &= stops - 1; /* both quotes, or none is left in the block */
     }
     return false;
 }
@@ -280,7 +285,7 @@ enum sr_token sr_lexer_next(struct sr_lexer *lexer, struct sr_span *ret_span)
         lexer->pos++;
         return SR_TOKEN_NEWLINE;
     }
-    if (plain_value(lexer, stops, ret_span))
+    if (short_value(lexer, stops, ret_span))
         return SR_TOKEN_VALUE;
     return any_token(lexer, ret_span);
 }

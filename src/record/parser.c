@@ -210,7 +210,7 @@ static size_t unescape(char *to, const char *from, size_t len)
 
         memcpy(at, from, count);
         at += count;
-        from += count + (quote != NULL);
+        from += count + (quote != NULL); /* the one behind it is left out */
     }
     return (size_t)(at - to);
 }

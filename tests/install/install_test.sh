@@ -50,12 +50,15 @@ for need in libuv libcurl libmosquitto; do
         fail "smartrest.pc does not name $need"
 done
 
-$cmake -S "$here/outside" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" \
-    -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$flags" >"$work/log" 2>&1 &&
-    $cmake --build "$work/cmake" >>"$work/log" 2>&1 || {
+build_outside() {
+    $cmake -S "$here/outside" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" \
+        -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$flags" &&
+        $cmake --build "$work/cmake"
+}
+if ! build_outside >"$work/log" 2>&1; then
     cat "$work/log"
     fail "CMake: the program cannot be built"
-}
+fi
 is_static "$work/cmake/outside-shared" && fail "smartrest::shared linked statically"
 is_static "$work/cmake/outside-static" || fail "smartrest::static linked dynamically"
 run "CMake, shared" "$work/cmake/outside-shared"

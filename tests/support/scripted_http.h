@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* An HTTP server that plays a script: one step for each request, the last one again and
+ * again.
+ *
+ *     scripted_http_start -> _port ... _request -> scripted_http_stop
+ */
+#ifndef SUPPORT_SCRIPTED_HTTP_H
+#define SUPPORT_SCRIPTED_HTTP_H
+
+#include "support/server.h"
+
+enum http_how {
+    HTTP_ANSWER,    /* `status` (0 is 200) and `body` */
+    HTTP_SPLIT,     /* the same, one byte at a time */
+    HTTP_TRUNCATED, /* the same without its last byte, then closes */
+    HTTP_CLOSE,     /* reads the request, then closes */
+    HTTP_SLAM,      /* resets without reading */
+    HTTP_SILENT,    /* reads the request, and that is all */
+    HTTP_RAW,       /* `body` in place of an HTTP answer, then closes */
+    HTTP_ENDLESS    /* 200, and a body without end */
+};
+
+struct http_step {
+    enum http_how how;
+    int status;
+    const char *body;
+};
+
+struct scripted_http;
+
+/* `steps`: `count` of them, the caller's as long as the server runs. */
+struct scripted_http *scripted_http_start(uint16_t port, const struct http_step *steps,
+                                          size_t count);
+void scripted_http_stop(struct scripted_http *server);
+uint16_t scripted_http_port(const struct scripted_http *server);
+
+/* Requests read so far, and connections accepted. */
+unsigned scripted_http_requests(struct scripted_http *server);
+unsigned scripted_http_connections(struct scripted_http *server);
+/* The head of request `i`, or its body; NULL if it has not come. The server's. */
+const char *scripted_http_head(struct scripted_http *server, unsigned i);
+const char *scripted_http_body(struct scripted_http *server, unsigned i);
+
+#endif

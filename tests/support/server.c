@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+struct server {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    server_part part;
+    void *arg;
+    int listener, current; /* -1: none */
+    unsigned connections;
+    bool stopping;
+    uint16_t port;
+};
+
+static int listen_on(uint16_t port, uint16_t *ret_port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 64) ||
+        getsockname(fd, (struct sockaddr *)&address, &len)) {
+        close(fd);
+        return -1;
+    }
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+/* The connection's number, -1 if the server is stopping. */
+static int begin(struct server *server, int fd)
+{
+    int number = -1;
+
+    pthread_mutex_lock(&server->lock);
+    if (!server->stopping) {
+        number = (int)server->connections++;
+        server->current = fd;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return number;
+}
+
+static void end(struct server *server, int fd)
+{
+    pthread_mutex_lock(&server->lock);
+    server->current = -1;
+    pthread_mutex_unlock(&server->lock);
+    close(fd);
+}
+
+static void *run(void *arg)
+{
+    const struct timeval patience = { .tv_sec = 20 };
+    struct server *server = arg;
+    int fd, number;
+
+    while ((fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        number = begin(server, fd);
+        if (number >= 0)
+            server->part(fd, (unsigned)number, server->arg);
+        end(server, fd);
+    }
+    return NULL;
+}
+
+struct server *server_start(uint16_t port, server_part part, void *arg)
+{
+    struct server *server = calloc(1, sizeof *server);
+    sigset_t all, old;
+
+    server->part = part;
+    server->arg = arg;
+    server->current = -1;
+    pthread_mutex_init(&server->lock, NULL);
+    server->listener = listen_on(port, &server->port);
+    if (server->listener < 0) {
+        free(server);
+        return NULL;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_create(&server->thread, NULL, run, server);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return server;
+}
+
+void server_stop(struct server *server)
+{
+    if (!server)
+        return;
+    pthread_mutex_lock(&server->lock);
+    server->stopping = true;
+    if (server->current >= 0)
+        shutdown(server->current, SHUT_RDWR);
+    pthread_mutex_unlock(&server->lock);
+    shutdown(server->listener, SHUT_RDWR);
+    pthread_join(server->thread, NULL);
+    close(server->listener);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}
+
+uint16_t server_port(const struct server *server)
+{
+    return server->port;
+}
+
+unsigned server_connections(struct server *server)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&server->lock);
+    n = server->connections;
+    pthread_mutex_unlock(&server->lock);
+    return n;
+}
+
+bool server_write(int fd, const void *bytes, size_t len)
+{
+    const char *at = bytes;
+
+    while (len) {
+        ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
+
+        if (n <= 0)
+            return false;
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+bool server_read(int fd, void *bytes, size_t len)
+{
+    char *at = bytes;
+
+    while (len) {
+        ssize_t n = recv(fd, at, len, 0);
+
+        if (n <= 0)
+            return false;
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+void server_drain(int fd)
+{
+    char waste[4096];
+
+    while (recv(fd, waste, sizeof waste, 0) > 0)
+        ;
+}
+
+void server_reset_on_close(int fd)
+{
+    const struct linger at_once = { .l_onoff = 1 };
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+uint16_t free_port(void)
+{
+    uint16_t port = 0;
+    int fd = listen_on(0, &port);
+
+    close(fd);
+    return port;
+}
+
+uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}

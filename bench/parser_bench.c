@@ -3,10 +3,11 @@
  *
  *     parser_bench [megabytes [rounds]]
  *
- * The bytes: measurement rows as devices send them, and answers as the platform
- * sends them, every eighth value quoted. Each reader sees every value once a
+ * The bytes: measurement and alarm rows as devices send them, operations as the
+ * platform sends them, every sixth value quoted. Each reader sees every value once a
  * round; first all of them must agree on what the values are. The figure is that
- * of the best round. */
+ * of the best round.
+ */
 #include <csv.h>
 #include <smartrest/record.h>
 #include <smartrest/row.h>

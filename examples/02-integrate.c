@@ -11,8 +11,7 @@ static const char srtemplate[] =
     "10,101,POST,/inventory/managedObjects,application/json,application/json,%%,STRING,"
     "\"{\"\"name\"\":\"\"Hello %%\"\",\"\"type\"\":\"\"smartrest_hello\"\","
     "\"\"c8y_IsDevice\"\":{},\"\"com_cumulocity_model_Agent\"\":{}}\"\n"
-    "10,102,POST,/identity/globalIds/%%/externalIds,application/json,,%%,UNSIGNED "
-    "STRING,"
+    "10,102,POST,/identity/globalIds/%%/externalIds,application/json,,%%,UNSIGNED STRING,"
     "\"{\"\"type\"\":\"\"c8y_Serial\"\",\"\"externalId\"\":\"\"%%\"\"}\"\n"
     "11,500,$.managedObject,,$.id\n"
     "11,501,,$.c8y_IsDevice,$.id\n";

@@ -188,11 +188,11 @@ static bool put_float(struct sr_row *row, struct scan *scan, const struct conver
     bool ok;
 
     if (c->length == LEN_LDOUBLE)
-        ok = row_print(row, spec_of(c, "L").text, va_arg(scan->args, long double));
+        ok = sr_row_print(row, spec_of(c, "L").text, va_arg(scan->args, long double));
     else if (c->length == LEN_INT || c->length == LEN_L)
-        ok = row_print(row, spec_of(c, "").text, va_arg(scan->args, double));
+        ok = sr_row_print(row, spec_of(c, "").text, va_arg(scan->args, double));
     else
-        ok = row_fail(row, SR_E_INVAL);
+        ok = sr_row_fail(row, SR_E_INVAL);
     if (ok)
         row->len = start + sr_number_fix_point(row->data + start, row->len - start);
     return ok;
@@ -206,8 +206,8 @@ static bool put_string(struct sr_row *row, struct scan *scan,
     if (!text)
         text = "";
     if (c->width < 0 && c->precision < 0)
-        return row_append(row, text, strlen(text));
-    return row_print(row, spec_of(c, "").text, text);
+        return sr_row_append(row, text, strlen(text));
+    return sr_row_print(row, spec_of(c, "").text, text);
 }
 
 static bool put_wide_string(struct sr_row *row, struct scan *scan,
@@ -215,30 +215,31 @@ static bool put_wide_string(struct sr_row *row, struct scan *scan,
 {
     const wchar_t *text = va_arg(scan->args, const wchar_t *);
 
-    return row_print(row, spec_of(c, "l").text, text ? text : L"");
+    return sr_row_print(row, spec_of(c, "l").text, text ? text : L"");
 }
 
 static bool put_text(struct sr_row *row, struct scan *scan, const struct conversion *c)
 {
     if (c->length != LEN_INT && c->length != LEN_L)
-        return row_fail(row, SR_E_INVAL);
+        return sr_row_fail(row, SR_E_INVAL);
     if (c->type == 's' && c->length == LEN_L)
         return put_wide_string(row, scan, c);
     if (c->type == 's')
         return put_string(row, scan, c);
     if (c->length == LEN_L)
-        return row_print(row, spec_of(c, "l").text, va_arg(scan->args, wint_t));
-    return row_print(row, spec_of(c, "").text, va_arg(scan->args, int));
+        return sr_row_print(row, spec_of(c, "l").text, va_arg(scan->args, wint_t));
+    return sr_row_print(row, spec_of(c, "").text, va_arg(scan->args, int));
 }
 
 static bool put_integer(struct sr_row *row, struct scan *scan,
                         const struct conversion *c)
 {
     if (c->length == LEN_LDOUBLE)
-        return row_fail(row, SR_E_INVAL);
+        return sr_row_fail(row, SR_E_INVAL);
     if (c->type == 'd' || c->type == 'i')
-        return row_print(row, spec_of(c, "j").text, signed_argument(scan, c->length));
-    return row_print(row, spec_of(c, "j").text, unsigned_argument(scan, c->length));
+        return sr_row_print(row, spec_of(c, "j").text,
+                            signed_argument(scan, c->length));
+    return sr_row_print(row, spec_of(c, "j").text, unsigned_argument(scan, c->length));
 }
 
 /* Stands behind the `%`. */
@@ -248,10 +249,10 @@ static bool put_conversion(struct sr_row *row, struct scan *scan)
 
     if (*scan->at == '%') {
         scan->at++;
-        return row_append(row, "%", 1);
+        return sr_row_append(row, "%", 1);
     }
     if (!read_conversion(scan, &c))
-        return row_fail(row, SR_E_INVAL);
+        return sr_row_fail(row, SR_E_INVAL);
     if (strchr("diouxX", c.type))
         return put_integer(row, scan, &c);
     if (strchr("aAeEfFgG", c.type))
@@ -259,8 +260,8 @@ static bool put_conversion(struct sr_row *row, struct scan *scan)
     if (strchr("cs", c.type))
         return put_text(row, scan, &c);
     if (c.type == 'p' && c.length == LEN_INT)
-        return row_print(row, spec_of(&c, "").text, va_arg(scan->args, void *));
-    return row_fail(row, SR_E_INVAL);
+        return sr_row_print(row, spec_of(&c, "").text, va_arg(scan->args, void *));
+    return sr_row_fail(row, SR_E_INVAL);
 }
 
 /* --- values and rows ---------------------------------------------------- */
@@ -286,7 +287,7 @@ static bool put_literal(struct sr_row *row, struct scan *scan)
     size_t len = 1 + strcspn(scan->at + 1, "%,\"\r\n");
 
     scan->at += len;
-    return row_append(row, scan->at - len, len);
+    return sr_row_append(row, scan->at - len, len);
 }
 
 static bool put_bare(struct sr_row *row, struct scan *scan)
@@ -316,13 +317,13 @@ static bool put_quoted(struct sr_row *row, struct scan *scan)
             ok = put_literal(row, scan);
         } else if (scan->at[1] == '"') {
             scan->at += 2;
-            ok = row_append(row, "\"", 1);
+            ok = sr_row_append(row, "\"", 1);
         } else {
             scan->at++;
-            return at_value_end(scan->at) || row_fail(row, SR_E_INVAL);
+            return at_value_end(scan->at) || sr_row_fail(row, SR_E_INVAL);
         }
     }
-    return ok && row_fail(row, SR_E_INVAL); /* it never closed */
+    return ok && sr_row_fail(row, SR_E_INVAL); /* it never closed */
 }
 
 static bool put_value(struct sr_row *row, struct scan *scan, size_t row_start)
@@ -336,21 +337,21 @@ static bool put_value(struct sr_row *row, struct scan *scan, size_t row_start)
     ok = quoted ? put_quoted(row, scan) : put_bare(row, scan);
     /* a row that is nothing but one empty value would be none */
     lone = row->len == row_start && *scan->at != ',';
-    return ok && row_end_value(row, start, quoted || lone);
+    return ok && sr_row_end_value(row, start, quoted || lone);
 }
 
 static bool put_row(struct sr_row *row, struct scan *scan)
 {
     size_t start;
 
-    if (row->len > 0 && !row_append(row, "\n", 1))
+    if (row->len > 0 && !sr_row_append(row, "\n", 1))
         return false;
     start = row->len;
     while (put_value(row, scan, start)) {
         if (*scan->at != ',')
             return true;
         scan->at++;
-        if (!row_append(row, ",", 1))
+        if (!sr_row_append(row, ",", 1))
             return false;
     }
     return false;

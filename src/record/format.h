@@ -8,15 +8,15 @@
 #include <stdbool.h>
 
 /* Sets the row's error if it has none; always false. */
-bool row_fail(struct sr_row *row, int error);
+bool sr_row_fail(struct sr_row *row, int error);
 
-bool row_append(struct sr_row *row, const char *bytes, size_t len);
+bool sr_row_append(struct sr_row *row, const char *bytes, size_t len);
 
 /* Appends what printf() makes, unquoted. */
-bool row_print(struct sr_row *row, const char *format, ...) SR_PRINTF(2, 3);
+bool sr_row_print(struct sr_row *row, const char *format, ...) SR_PRINTF(2, 3);
 
 /* What was appended from `start` on is one value: quotes it if it needs that,
  * or if `quoted`. */
-bool row_end_value(struct sr_row *row, size_t start, bool quoted);
+bool sr_row_end_value(struct sr_row *row, size_t start, bool quoted);
 
 #endif

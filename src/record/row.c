@@ -44,7 +44,7 @@ size_t sr_row_len(const struct sr_row *row)
     return row->error ? 0 : row->len;
 }
 
-bool row_fail(struct sr_row *row, int error)
+bool sr_row_fail(struct sr_row *row, int error)
 {
     if (!row->error)
         row->error = error;
@@ -61,22 +61,22 @@ static bool reserve(struct sr_row *row, size_t more)
     if (row->error)
         return false;
     if (row->limit && more > row->limit - row->len)
-        return row_fail(row, SR_E_TOOBIG);
+        return sr_row_fail(row, SR_E_TOOBIG);
     if (more < row->cap - row->len)
         return true;
     if (more > SIZE_MAX / 4 - row->len)
-        return row_fail(row, SR_E_NOMEM);
+        return sr_row_fail(row, SR_E_NOMEM);
     if (cap < row->len + more + 1)
         cap = row->len + more + 1;
     data = realloc(row->data, cap);
     if (!data)
-        return row_fail(row, SR_E_NOMEM);
+        return sr_row_fail(row, SR_E_NOMEM);
     row->data = data;
     row->cap = cap;
     return true;
 }
 
-bool row_append(struct sr_row *row, const char *bytes, size_t len)
+bool sr_row_append(struct sr_row *row, const char *bytes, size_t len)
 {
     if (!reserve(row, len))
         return false;
@@ -87,7 +87,7 @@ bool row_append(struct sr_row *row, const char *bytes, size_t len)
     return true;
 }
 
-bool row_print(struct sr_row *row, const char *format, ...)
+bool sr_row_print(struct sr_row *row, const char *format, ...)
 {
     va_list args, again;
     size_t room = row->cap - row->len;
@@ -100,7 +100,7 @@ bool row_print(struct sr_row *row, const char *format, ...)
     va_copy(again, args);
     len = vsnprintf(row->data ? row->data + row->len : NULL, room, format, args);
     if (len < 0)
-        ok = row_fail(row, SR_E_INVAL);
+        ok = sr_row_fail(row, SR_E_INVAL);
     else
         ok = reserve(row, (size_t)len);
     if (ok && (size_t)len >= room)
@@ -165,7 +165,7 @@ static bool quote(struct sr_row *row, size_t start)
     return true;
 }
 
-bool row_end_value(struct sr_row *row, size_t start, bool quoted)
+bool sr_row_end_value(struct sr_row *row, size_t start, bool quoted)
 {
     if (row->error)
         return false;
@@ -180,7 +180,7 @@ bool row_end_value(struct sr_row *row, size_t start, bool quoted)
 static size_t begin_value(struct sr_row *row)
 {
     if (row->len > 0)
-        row_append(row, ",", 1);
+        sr_row_append(row, ",", 1);
     return row->len;
 }
 
@@ -188,14 +188,14 @@ static size_t begin_value(struct sr_row *row)
  * there. */
 static void end_value(struct sr_row *row, size_t start)
 {
-    row_end_value(row, start, row->len == 0);
+    sr_row_end_value(row, start, row->len == 0);
 }
 
 void sr_row_start(struct sr_row *row, unsigned id)
 {
     if (row->len > 0)
-        row_append(row, "\n", 1);
-    row_print(row, "%u", id);
+        sr_row_append(row, "\n", 1);
+    sr_row_print(row, "%u", id);
 }
 
 void sr_row_string(struct sr_row *row, const char *text)
@@ -207,20 +207,20 @@ void sr_row_bytes(struct sr_row *row, const char *bytes, size_t len)
 {
     size_t start = begin_value(row);
 
-    row_append(row, bytes, len);
+    sr_row_append(row, bytes, len);
     end_value(row, start);
 }
 
 void sr_row_int(struct sr_row *row, int64_t number)
 {
     begin_value(row);
-    row_print(row, "%" PRId64, number);
+    sr_row_print(row, "%" PRId64, number);
 }
 
 void sr_row_uint(struct sr_row *row, uint64_t number)
 {
     begin_value(row);
-    row_print(row, "%" PRIu64, number);
+    sr_row_print(row, "%" PRIu64, number);
 }
 
 void sr_row_double(struct sr_row *row, double number)
@@ -228,11 +228,11 @@ void sr_row_double(struct sr_row *row, double number)
     char text[SR_NUMBER_MAX];
 
     if (!isfinite(number)) {
-        row_fail(row, SR_E_INVAL);
+        sr_row_fail(row, SR_E_INVAL);
         return;
     }
     begin_value(row);
-    row_append(row, text, sr_number_write(number, text));
+    sr_row_append(row, text, sr_number_write(number, text));
 }
 
 /* --- JSON --------------------------------------------------------------- */
@@ -258,14 +258,14 @@ static void append_json(struct sr_row *row, const char *text)
 
         if (!escape)
             continue;
-        row_append(row, plain, (size_t)(text - plain));
+        sr_row_append(row, plain, (size_t)(text - plain));
         if (escape == 'u')
-            row_print(row, "\\u%04x", (unsigned char)*text);
+            sr_row_print(row, "\\u%04x", (unsigned char)*text);
         else
-            row_print(row, "\\%c", escape);
+            sr_row_print(row, "\\%c", escape);
         plain = text + 1;
     }
-    row_append(row, plain, (size_t)(text - plain));
+    sr_row_append(row, plain, (size_t)(text - plain));
 }
 
 void sr_row_json(struct sr_row *row, const char *text)

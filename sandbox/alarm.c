@@ -99,7 +99,7 @@ static void create(struct sb_rest *rest, const struct sb_call *call,
         else
             begin(alarm.body);
         if (sb_document_put(rest, SB_ALARM, &alarm, reply))
-            sb_reply_created(call, reply, sb_document_json(call, SB_ALARM, &alarm));
+            sb_document_created(call, SB_ALARM, &alarm, reply);
     }
     json_decref(alarm.body);
 }

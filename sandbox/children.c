@@ -58,25 +58,33 @@ static bool is_below(struct sb_rest *rest, int64_t object, int64_t ancestor)
                      "ii", object, ancestor) != 0;
 }
 
-static void create(struct sb_rest *rest, const struct sb_call *call,
-                   const struct sb_args *args, struct sb_reply *reply)
+static void link_child(struct sb_rest *rest, const struct sb_call *call,
+                       const char *kind, int64_t parent, int64_t child,
+                       struct sb_reply *reply)
 {
-    int64_t parent = parent_of(rest, call, args, SB_WRITE, reply);
-    int64_t child = parent ? child_of(rest, call, reply) : 0;
-
-    if (!child)
-        return;
-    if (is_below(rest, parent, child)) {
+    if (is_below(rest, parent, child))
         sb_reply_error(reply, 422, "inventory",
                        "%lld is above %lld and cannot be its child", (long long)child,
                        (long long)parent);
-        return;
-    }
-    if (sb_run(rest->store, "INSERT OR IGNORE INTO child VALUES(?, ?, ?)", "sii",
-               args->path[1], parent, child) < 0)
+    else if (sb_run(rest->store, "INSERT OR IGNORE INTO child VALUES(?, ?, ?)", "sii",
+                    kind, parent, child) < 0)
         sb_reply_error(reply, 500, "inventory", "the store could not be written");
     else
-        sb_reply_created(call, reply, item(rest, call, parent, args->path[1], child));
+        sb_reply_created(call, reply, item(rest, call, parent, kind, child));
+}
+
+static void create(struct sb_rest *rest, const struct sb_call *call,
+                   const struct sb_args *args, struct sb_reply *reply)
+{
+    int64_t parent = parent_of(rest, call, args, SB_WRITE, reply), child;
+
+    if (!parent)
+        return;
+    sb_store_begin(rest->store);
+    child = child_of(rest, call, reply);
+    if (child)
+        link_child(rest, call, args->path[1], parent, child, reply);
+    sb_end_changes(rest, reply);
 }
 
 static json_t *row_item(struct sb_rest *rest, const struct sb_call *call,

@@ -2,7 +2,6 @@
 #include "datetime.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 /* Exactly `count` digits at *at, as a number not above `max`. */
@@ -130,11 +129,11 @@ const char *sb_time_format(int64_t ms, char *buffer)
     time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0));
     int rest = (int)(ms - (int64_t)seconds * 1000);
     struct tm tm;
-    size_t len;
 
     gmtime_r(&seconds, &tm);
-    len = strftime(buffer, SB_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(buffer + len, SB_TIME_SIZE - len, ".%03dZ", rest);
+    snprintf(buffer, SB_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+             tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+             tm.tm_sec, rest);
     return buffer;
 }
 

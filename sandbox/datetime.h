@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SB_TIME_SIZE = 32 };
+enum { SB_TIME_SIZE = 80 };
 
 /* Milliseconds since 1970. False, and *ret_ms untouched, if `text` is no time. */
 bool sb_time_parse(const char *text, int64_t *ret_ms);

@@ -65,13 +65,19 @@ bool sb_device_password_ok(struct sb_store *store, const char *device,
 static bool accept_device(struct sb_rest *rest, const char *device)
 {
     char password[SB_PASSWORD_SIZE];
+    bool ok;
 
-    return make_password(password) &&
-           sb_run(rest->store, "INSERT OR REPLACE INTO device_user VALUES(?, ?)", "ss",
-                  device, password) >= 0 &&
-           sb_run(rest->store,
-                  "UPDATE device_request SET status = 'ACCEPTED' WHERE id = ?", "s",
-                  device) > 0;
+    sb_store_begin(rest->store);
+    ok = make_password(password) &&
+         sb_run(rest->store, "INSERT OR REPLACE INTO device_user VALUES(?, ?)", "ss",
+                device, password) >= 0 &&
+         sb_run(rest->store,
+                "UPDATE device_request SET status = 'ACCEPTED' WHERE id = ?", "s",
+                device) > 0;
+    if (ok)
+        return sb_store_commit(rest->store);
+    sb_store_rollback(rest->store);
+    return false;
 }
 
 /* --- requests ------------------------------------------------------------------ */

@@ -48,28 +48,52 @@ static const char *text_or_empty(const json_t *body, const char *key)
     return text ? text : "";
 }
 
+/* Plain statements of one row each: "OR REPLACE" makes SQLite prepare to undo the
+ * statement, which costs more than the statement. */
+static int put(struct sb_rest *rest, enum sb_kind kind, int64_t id, bool fresh,
+               const struct sb_document *document, const struct sb_text *text)
+{
+    static const char *const insert[] =
+        PER_KIND("INSERT INTO ", "(source, type, time, status, severity, body, id)"
+                                 " VALUES(?, ?, ?, ?, ?, ?, ?)");
+    static const char *const update[] =
+        PER_KIND("UPDATE ", " SET source = ?, type = ?, time = ?, status = ?,"
+                            " severity = ?, body = ? WHERE id = ?");
+    const json_t *body = document->body;
+
+    return sb_run(rest->store, fresh ? insert[kind] : update[kind], "isissti",
+                  document->source, text_or_empty(body, "type"), document->time,
+                  text_or_empty(body, "status"), text_or_empty(body, "severity"), text,
+                  id);
+}
+
 bool sb_document_put(struct sb_rest *rest, enum sb_kind kind,
                      struct sb_document *document, struct sb_reply *reply)
 {
-    static const char *const put[] =
-        PER_KIND("INSERT OR REPLACE INTO ", " VALUES(?, ?, ?, ?, ?, ?, ?)");
-    const json_t *body = document->body;
     struct sb_text text = { 0 };
     int64_t id = document->id ? document->id : sb_store_next_id(rest->store);
     int rc = -1;
 
-    sb_json_write(&text, body);
+    sb_json_write(&text, document->body);
     if (id && !text.failed)
-        rc = sb_run(rest->store, put[kind], "iisisst", id, document->source,
-                    text_or_empty(body, "type"), document->time,
-                    text_or_empty(body, "status"), text_or_empty(body, "severity"),
-                    &text);
+        rc = put(rest, kind, id, !document->id, document, &text);
     sb_text_release(&text);
     if (rc < 0)
         sb_reply_error(reply, 500, resources[kind], "the store could not be written");
     else
         document->id = id;
     return rc >= 0;
+}
+
+void sb_document_created(const struct sb_call *call, enum sb_kind kind,
+                         const struct sb_document *document, struct sb_reply *reply)
+{
+    reply->status = 201;
+    if (call->wants_location)
+        reply->location =
+            sb_link(call, "%s/%lld", paths[kind], (long long)document->id);
+    if (call->wants_body)
+        sb_reply_object(call, reply, 201, sb_document_json(call, kind, document));
 }
 
 /* Columns id, source, time, body. */

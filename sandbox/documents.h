@@ -27,6 +27,10 @@ bool sb_document_load(struct sb_rest *rest, const struct sb_call *call,
 json_t *sb_document_json(const struct sb_call *call, enum sb_kind kind,
                          const struct sb_document *document);
 
+/* The reply to a POST that stored `document`. */
+void sb_document_created(const struct sb_call *call, enum sb_kind kind,
+                         const struct sb_document *document, struct sb_reply *reply);
+
 /* Checks what a client sends: `mandatory` members are there (a list ended by NULL),
  * the source is the caller's to write on, the time is one. Fills *ret_document with
  * a copy of it; false with an error. */

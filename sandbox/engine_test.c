@@ -415,12 +415,13 @@ static void values_are_checked_by_type(void **state)
                "10,105,GET,/tenant/currentTenant?a=%%,,,%%,,\n"
                "11,500,,,$.name\n");
     for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        expect(
-            fx, GW, say("%s,%s\n", cases[i].id, cases[i].value),
-            !cases[i].type ? "500,1,t4711\n"
-            : !strcmp(cases[i].type, "arguments")
-                ? "45,1,Wrong number of arguments\n"
-                : say("45,1,Value is not a %s: %s\n", cases[i].type, cases[i].value));
+        expect(fx, GW, say("%s,%s\n", cases[i].id, cases[i].value),
+               !cases[i].type ? "500,1,t4711\n"
+               : !strcmp(cases[i].type, "arguments")
+                   ? "45,1,Wrong number of arguments\n"
+               : *cases[i].value
+                   ? say("45,1,Value is not a %s: %s\n", cases[i].type, cases[i].value)
+                   : say("45,1,\"Value is not a %s: \"\n", cases[i].type));
     expect(fx, GW, "103,\"a,\"\"b\n\"", "45,1,\"Value is not a NUMBER: a,\"\"b\n\"\n");
 }
 
@@ -469,9 +470,8 @@ static void placeholders_run_through_uri_and_body(void **state)
     /* raw on purpose: the text brings its own quotes */
     expect(fx, GW, say("101,%lld,\"\"\"c8y_Restart\"\",\"\"c8y_Command\"\"\"\n", mo),
            "500,1,x,-5,#%%\n501,1,\"[\"\"c8y_Restart\"\",\"\"c8y_Command\"\"]\"\n");
-    expect(
-        fx, GW, say("101,%lld,c8y_Restart\n", mo),
-        "50,1,422,\"not valid JSON at byte 40: invalid token near 'c8y_Restart'\"\n");
+    expect(fx, GW, say("101,%lld,c8y_Restart\n", mo),
+           "50,1,422,\"not valid JSON at byte 29: invalid token near 'c'\"\n");
 }
 
 static void values_of_every_kind_come_out(void **state)
@@ -507,7 +507,7 @@ static void answers_depend_on_accept(void **state)
                    body, body));
     expect(fx, GW, "100\n", "");
     expect(fx, GW, "101\n", "500,1,x\n");
-    expect(fx, GW, "102\n", "501,1,x\n501,1,x\n");
+    expect(fx, GW, "102\n", "501,1," GW "\n501,1,x\n501,1,x\n");
 }
 
 static void malformed_rows_do_not_stop_the_others(void **state)
@@ -564,7 +564,7 @@ static void hostile_bytes_get_an_error_row(void **state)
     expect(fx, GW, "101,%00\n101,%zz\n101,..%2f..%2fx\n101,99999999999999999999\n",
            "50,1,422,\"the URI of request template 101 is not valid\"\n"
            "50,2,422,\"the URI of request template 101 is not valid\"\n"
-           "50,3,404,\"general/Not Found\"\n"
+           "50,3,404,\"inventory/Not Found\"\n"
            "50,4,404,\"inventory/Not Found\"\n");
     rows(fx, &fx->gw, GW,
          say("102,%lld,1e999\n102,%lld,99999999999999999999\n", mo, mo));

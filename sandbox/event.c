@@ -13,7 +13,7 @@ static void create(struct sb_rest *rest, const struct sb_call *call,
         return;
     json_object_set_new(event.body, "creationTime", sb_json_time(sb_time_now()));
     if (sb_document_put(rest, SB_EVENT, &event, reply))
-        sb_reply_created(call, reply, sb_document_json(call, SB_EVENT, &event));
+        sb_document_created(call, SB_EVENT, &event, reply);
     json_decref(event.body);
 }
 

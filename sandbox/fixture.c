@@ -93,9 +93,9 @@ struct sb_identity log_in(struct fixture *fx, const char *user, const char *pass
 
 const char *say(const char *format, ...)
 {
-    static char buffer[8][4096];
+    static char buffer[64][4096];
     static int next;
-    char *text = buffer[next++ % 8];
+    char *text = buffer[next++ % 64];
     va_list args;
 
     va_start(args, format);

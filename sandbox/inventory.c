@@ -346,13 +346,13 @@ static void remove_object(struct sb_rest *rest, const struct sb_call *call,
 
     if (!sb_may(rest, call, id, SB_WRITE, "inventory", reply))
         return;
-    if (!collect(rest, id, cascade && !strcmp(cascade, "true")) ||
-        !delete_doomed(rest)) {
+    sb_store_begin(rest->store);
+    if (collect(rest, id, cascade && !strcmp(cascade, "true")) && delete_doomed(rest))
+        sb_reply_nothing(reply);
+    else
         sb_reply_error(reply, 500, "inventory", "the store could not be written");
-        return;
-    }
+    sb_end_changes(rest, reply);
     rest->on_collections(rest->arg);
-    sb_reply_nothing(reply);
 }
 
 /* --- lists ------------------------------------------------------------------------- */

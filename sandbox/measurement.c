@@ -33,56 +33,62 @@ static bool check_values(const json_t *body, struct sb_reply *reply)
     return true;
 }
 
-/* Stores one; returns it as the answer has it, or NULL with an error. */
-static json_t *store_one(struct sb_rest *rest, const struct sb_call *call,
-                         const json_t *body, struct sb_reply *reply)
+/* Stores one. False with an error. */
+static bool store_one(struct sb_rest *rest, const struct sb_call *call,
+                      const json_t *body, struct sb_document *ret_document,
+                      struct sb_reply *reply)
 {
     static const char *const mandatory[] = { "source", "type", "time", NULL };
     struct sb_document document;
-    json_t *json = NULL;
 
     if (!sb_document_check(rest, call, SB_MEASUREMENT, body, mandatory, &document,
                            reply))
-        return NULL;
+        return false;
     if (check_values(document.body, reply) &&
-        sb_document_put(rest, SB_MEASUREMENT, &document, reply))
-        json = sb_document_json(call, SB_MEASUREMENT, &document);
+        sb_document_put(rest, SB_MEASUREMENT, &document, reply)) {
+        *ret_document = document;
+        return true;
+    }
     json_decref(document.body);
-    return json;
+    return false;
 }
 
+/* All or none. */
 static void store_many(struct sb_rest *rest, const struct sb_call *call,
                        const json_t *bodies, struct sb_reply *reply)
 {
-    json_t *stored = json_array(), *body, *json;
+    json_t *stored = json_array(), *body;
+    struct sb_document document;
     size_t i;
 
+    sb_store_begin(rest->store);
     json_array_foreach(bodies, i, body)
     {
-        json = store_one(rest, call, body, reply);
-        if (!json) { /* all or none */
-            json_decref(stored);
-            return;
-        }
-        json_array_append_new(stored, json);
+        if (!store_one(rest, call, body, &document, reply))
+            break;
+        json_array_append_new(stored,
+                              sb_document_json(call, SB_MEASUREMENT, &document));
+        json_decref(document.body);
     }
-    sb_reply_object(call, reply, 201, json_pack("{s:o}", "measurements", stored));
+    if (reply->status < 400)
+        sb_reply_object(call, reply, 201, json_pack("{s:O}", "measurements", stored));
+    json_decref(stored);
+    sb_end_changes(rest, reply);
 }
 
 static void create(struct sb_rest *rest, const struct sb_call *call,
                    const struct sb_args *args, struct sb_reply *reply)
 {
     const json_t *many = json_object_get(call->body, "measurements");
-    json_t *one;
+    struct sb_document measurement;
 
     (void)args;
     if (json_is_array(many)) {
         store_many(rest, call, many, reply);
-        return;
+    } else if (store_one(rest, call, call->body, &measurement, reply)) {
+        sb_document_created(call, SB_MEASUREMENT, &measurement, reply);
+        json_decref(measurement.body);
     }
-    one = store_one(rest, call, call->body, reply);
-    if (one)
-        sb_reply_created(call, reply, one);
 }
 
 static void list(struct sb_rest *rest, const struct sb_call *call,

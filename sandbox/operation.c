@@ -52,7 +52,7 @@ static void create(struct sb_rest *rest, const struct sb_call *call,
                        "the operation",
                        (long long)operation.source);
     } else if (sb_document_put(rest, SB_OPERATION, &operation, reply)) {
-        sb_reply_created(call, reply, sb_document_json(call, SB_OPERATION, &operation));
+        sb_document_created(call, SB_OPERATION, &operation, reply);
         publish(rest, call, agent, &operation);
     }
     json_decref(operation.body);

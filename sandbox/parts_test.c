@@ -4,6 +4,7 @@
 #include "mailbox.h"
 #include "session.h"
 #include "uri.h"
+#include "wake.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,9 +13,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* --- client ids --------------------------------------------------------------- */
@@ -194,7 +197,7 @@ static void subscriptions_have_a_bound(void **state)
     char filter[32];
 
     (void)state;
-    for (int i = 0; i < SB_SUBSCRIPTIONS_MAX; i++) {
+    for (int i = 0; i < SB_FILTERS_MAX; i++) {
         snprintf(filter, sizeof filter, "s/ol/%d", i);
         assert_true(sb_session_subscribe(session, filter, 1));
     }
@@ -310,6 +313,68 @@ static void wildcards_are_reached_on_loopback(void **state)
     assert_false(sb_host_resolve("127.0.0.1.2.3", host));
 }
 
+/* --- waking the broker -------------------------------------------------------------------- */
+
+static const unsigned char connect_packet[] = {
+    0x10, 0x1a, 0,   4,   'M', 'Q', 'T', 'T', 4,   0xc2, 0,   0, 0,
+    4,    'w',  'a', 'k', 'e', 0,   4,   'w', 'a', 'k',  'e', 0, 2,
+};
+
+static void await_readable(int fd)
+{
+    struct pollfd poller = { .fd = fd, .events = POLLIN };
+
+    assert_int_equal(poll(&poller, 1, 10000), 1);
+}
+
+static void expect_bytes(int fd, const void *bytes, size_t len)
+{
+    char got[64];
+    size_t n = 0;
+
+    while (n < len) {
+        ssize_t more;
+
+        await_readable(fd);
+        more = recv(fd, got + n, len - n, 0);
+        assert_true(more > 0);
+        n += (size_t)more;
+    }
+    assert_memory_equal(got, bytes, len);
+}
+
+static int answer_call(int listener)
+{
+    int fd;
+
+    await_readable(listener);
+    fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    expect_bytes(fd, connect_packet, sizeof connect_packet);
+    expect_bytes(fd, "pw", 2);
+    return fd;
+}
+
+static void wake_pings_and_dials_again_after_a_loss(void **state)
+{
+    int port, fd, listener = sb_listen("127.0.0.1", 0, &port);
+    struct sb_wake *wake = sb_wake_new("127.0.0.1", port, "wake", "pw");
+
+    (void)state;
+    assert_non_null(wake);
+    for (int i = 0; i < 3; i++) {
+        fd = answer_call(listener);
+        sb_wake_poke(wake);
+        expect_bytes(fd, "\xc0\x00", 2);
+        close(fd);
+    }
+    fd = answer_call(listener);
+    close(listener);
+    close(fd); /* nobody is there any more: the end comes all the same */
+    sb_wake_poke(wake);
+    sb_wake_free(wake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +392,7 @@ int main(void)
         cmocka_unit_test(request_target_is_cut_and_decoded),
         cmocka_unit_test(taken_port_is_found_out),
         cmocka_unit_test(wildcards_are_reached_on_loopback),
+        cmocka_unit_test(wake_pings_and_dials_again_after_a_loss),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -333,7 +333,8 @@ static void http_rest(struct sb_platform *p, const struct sb_request *request,
                             .path = request->path,
                             .query = request->query ? request->query : "",
                             .host = request->host,
-                            .wants_body = request->accept != NULL };
+                            .wants_body = request->accept != NULL,
+                            .wants_location = true };
     bool writes = !strcmp(call.method, "POST") || !strcmp(call.method, "PUT");
     char wrong[SB_JSON_ERROR] = "";
     struct sb_reply reply = { 0 };

@@ -79,7 +79,7 @@ void sb_reply_created(const struct sb_call *call, struct sb_reply *reply, json_t
 {
     const char *self = sb_json_text(json, "self");
 
-    if (self)
+    if (self && call->wants_location)
         reply->location = strdup(self);
     sb_reply_object(call, reply, 201, json);
 }
@@ -87,6 +87,14 @@ void sb_reply_created(const struct sb_call *call, struct sb_reply *reply, json_t
 void sb_reply_nothing(struct sb_reply *reply)
 {
     reply->status = 204;
+}
+
+void sb_end_changes(struct sb_rest *rest, struct sb_reply *reply)
+{
+    if (reply->status >= 400 && !reply->keep)
+        sb_store_rollback(rest->store);
+    else if (!sb_store_commit(rest->store))
+        sb_reply_error(reply, 500, "general", "the store could not be written");
 }
 
 /* --- links and small values ------------------------------------------------ */
@@ -323,22 +331,20 @@ static bool takes_body(const struct sb_call *call, struct sb_reply *reply)
     return false;
 }
 
+/* A request is a transaction. As a part of another one, of a body of rows, it is
+ * none by itself: what makes more than one change there sees to it that they come
+ * true together. (An inner transaction for each row costs twice the row.) */
 static void run(struct sb_rest *rest, const struct sb_call *call,
                 const struct sb_route *route, struct sb_args *args,
                 struct sb_reply *reply)
 {
-    bool reads = !strcmp(call->method, "GET");
-
-    if (reads) {
+    if (!strcmp(call->method, "GET") || sb_store_in_transaction(rest->store)) {
         route->handler(rest, call, args, reply);
         return;
     }
     sb_store_begin(rest->store);
     route->handler(rest, call, args, reply);
-    if (reply->status >= 400 && !reply->keep)
-        sb_store_rollback(rest->store);
-    else if (!sb_store_commit(rest->store))
-        sb_reply_error(reply, 500, "general", "the store could not be written");
+    sb_end_changes(rest, reply);
 }
 
 static void dispatch(struct sb_rest *rest, const struct sb_call *call,

@@ -34,6 +34,7 @@ struct sb_call {
     const char *host;
     json_t *body;    /* NULL for none */
     bool wants_body; /* a POST or PUT had an Accept */
+    bool wants_location;
 };
 
 struct sb_reply {

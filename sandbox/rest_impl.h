@@ -47,6 +47,9 @@ void sb_reply_object(const struct sb_call *call, struct sb_reply *reply, int sta
 void sb_reply_created(const struct sb_call *call, struct sb_reply *reply, json_t *json);
 void sb_reply_nothing(struct sb_reply *reply);
 
+/* Ends what sb_store_begin() began: undoes it if the reply is an error. */
+void sb_end_changes(struct sb_rest *rest, struct sb_reply *reply);
+
 /* --- lists --------------------------------------------------------------- */
 
 struct sb_list {

@@ -108,6 +108,33 @@ static void wrong_credentials_are_refused_over_mqtt(void **state)
     device_release(&good);
 }
 
+static void device_gets_its_credentials_over_mqtt(void **state)
+{
+    struct device device = { .sandbox = *state, .id = "fresh" };
+    const char *const requests = "/devicecontrol/newDeviceRequests";
+    struct answer answer;
+
+    strcpy(device.user, "management/devicebootstrap");
+    strcpy(device.password, "Fhdt1bb1f");
+    answer = http_call(*state, OPERATOR, "POST", requests, NULL, "{\"id\":\"fresh\"}");
+    assert_int_equal(answer.status, 201);
+    assert_int_equal(device_connect_as(&device, "fresh", true), 0);
+    assert_int_equal(device_subscribe(&device, "s/dl", 1), 0x80);
+    assert_int_equal(device_subscribe(&device, "s/dcr", 0), 0);
+    device_send(&device, "s/ucr", "");
+    answer =
+        http_call(*state, OPERATOR, "PUT", "/devicecontrol/newDeviceRequests/fresh",
+                  NULL, "{\"status\":\"ACCEPTED\"}");
+    assert_int_equal(answer.status, 200);
+    device_send(&device, "s/ucr", "");
+    assert_int_equal(sscanf(device_receive(&device)->payload,
+                            "70,t4711,device_fresh,%127[^,\r\n]", device.password),
+                     1);
+    strcpy(device.user, "t4711/device_fresh");
+    assert_int_equal(device_connect(&device), 0);
+    device_release(&device);
+}
+
 static void mqtt_5_is_refused(void **state)
 {
     struct device device;
@@ -480,7 +507,7 @@ static void chunked_body_above_10_mib_is_refused_at_its_end(void **state)
     int fd = dial(*state);
 
     memset(chunk, 'x', sizeof chunk);
-    memcpy(chunk, "0010000\r\n" + 1, 8);
+    memcpy(chunk, "010000\r\n", 8);
     memcpy(chunk + sizeof chunk - 2, "\r\n", 2);
     assert_true(say(fd, head, sizeof head - 1));
     for (int i = 0; i < 161; i++)
@@ -496,6 +523,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_credentials_are_refused_over_http),
         cmocka_unit_test(wrong_credentials_are_refused_over_mqtt),
+        cmocka_unit_test(device_gets_its_credentials_over_mqtt),
         cmocka_unit_test(mqtt_5_is_refused),
         cmocka_unit_test(device_gets_its_answer_on_s_dl),
         cmocka_unit_test(answers_have_the_qos_of_the_subscription),

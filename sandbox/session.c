@@ -90,7 +90,7 @@ bool sb_session_subscribe(struct sb_session *session, const char *filter, int qo
         known->qos = qos;
         return true;
     }
-    if (session->sub_count == SB_SUBSCRIPTIONS_MAX)
+    if (session->sub_count == SB_FILTERS_MAX)
         return false;
     return add_subscription(session, filter, qos);
 }

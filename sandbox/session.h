@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SB_SUBSCRIPTIONS_MAX 256 /* of one session */
+#define SB_FILTERS_MAX 256 /* of one session */
 
 struct mosquitto;
 

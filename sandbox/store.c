@@ -35,7 +35,7 @@ struct sb_store {
     "CREATE INDEX " name "_source ON " name "(source, time, id);"
 
 static const char schema[] =
-    "CREATE TABLE sequence(next INTEGER NOT NULL);"
+    "CREATE TABLE sequence(id INTEGER PRIMARY KEY, next INTEGER);"
     "CREATE TABLE managed_object(id INTEGER PRIMARY KEY, owner TEXT NOT NULL,"
     " type TEXT, name TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
     " body TEXT NOT NULL);"
@@ -70,7 +70,7 @@ static int64_t pragma(sqlite3 *db, const char *sql)
 
 static int create(sqlite3 *db, char **ret_error)
 {
-    char *sql = sqlite3_mprintf("BEGIN; %s INSERT INTO sequence VALUES(%d);"
+    char *sql = sqlite3_mprintf("BEGIN; %s INSERT INTO sequence VALUES(1, %d);"
                                 "PRAGMA application_id=%d; PRAGMA user_version=%d;"
                                 "COMMIT;",
                                 schema, FIRST_ID, APPLICATION_ID, SCHEMA_VERSION);
@@ -315,7 +315,8 @@ const char *sb_column(sqlite3_stmt *query, int column)
 
 int64_t sb_store_next_id(struct sb_store *store)
 {
-    static const char next[] = "UPDATE sequence SET next = next + 1 RETURNING next - 1";
+    static const char next[] =
+        "UPDATE sequence SET next = next + 1 WHERE id = 1 RETURNING next - 1";
     sqlite3_stmt *statement = prepared(store, next);
     int64_t id = 0;
 
@@ -329,6 +330,11 @@ int64_t sb_store_next_id(struct sb_store *store)
 }
 
 /* --- transactions -------------------------------------------------------- */
+
+bool sb_store_in_transaction(const struct sb_store *store)
+{
+    return store->depth > 0;
+}
 
 void sb_store_begin(struct sb_store *store)
 {

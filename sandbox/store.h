@@ -25,6 +25,8 @@ void sb_store_begin(struct sb_store *store);
 /* False if they could not be made; they are undone then. */
 bool sb_store_commit(struct sb_store *store);
 void sb_store_rollback(struct sb_store *store);
+/* Between begin and commit? */
+bool sb_store_in_transaction(const struct sb_store *store);
 
 /* Next number of the one sequence that all ids come from; 0 on failure. */
 int64_t sb_store_next_id(struct sb_store *store);

@@ -81,10 +81,12 @@ int main(int argc, char **argv)
         sr_agent_integrate(agent, srversion, srtemplate))
         return fail(agent);
 
-    if (sr_timer_new(agent, 10 * 1000, send_cpu, NULL, &timer) ||
-        sr_timer_start(timer) ||
-        sr_reporter_new_mqtt(agent, options.broker, &reporter) ||
-        sr_reporter_set_keepalive(reporter, 180) || sr_reporter_start(reporter))
+    if (sr_timer_new(agent, 10 * 1000, send_cpu, NULL, &timer) || sr_timer_start(timer))
+        return fail(agent);
+    if (sr_reporter_new_mqtt(agent, options.broker, &reporter) ||
+        sr_reporter_set_keepalive(reporter, 180))
+        return fail(agent);
+    if (sr_reporter_start(reporter))
         return fail(agent);
 
     sr_agent_sendf(agent, "104,%s,%s", sr_agent_id(agent), "\"c8y_Restart\"");

@@ -98,8 +98,11 @@ static void create(struct sb_rest *rest, const struct sb_call *call,
             repeat(rest, open, &alarm);
         else
             begin(alarm.body);
-        if (sb_document_put(rest, SB_ALARM, &alarm, reply))
+        if (sb_document_put(rest, call, SB_ALARM, &alarm, reply)) {
             sb_document_created(call, SB_ALARM, &alarm, reply);
+            sb_document_notify(rest, call, SB_ALARM, &alarm,
+                               open ? "UPDATE" : "CREATE");
+        }
     }
     json_decref(alarm.body);
 }
@@ -134,8 +137,8 @@ static void change(struct sb_rest *rest, const struct sb_call *call,
         sb_reply_error(reply, 422, "alarm", "`text` has to be a string");
     } else if (check_words(patch, reply)) {
         sb_json_merge(alarm.body, patch);
-        if (sb_document_put(rest, SB_ALARM, &alarm, reply))
-            sb_reply_object(call, reply, 200, sb_document_json(call, SB_ALARM, &alarm));
+        if (sb_document_put(rest, call, SB_ALARM, &alarm, reply))
+            sb_document_changed(rest, call, SB_ALARM, &alarm, reply);
     }
     json_decref(patch);
     json_decref(alarm.body);

@@ -50,6 +50,8 @@ static void become_mosquitto(const struct sb_setup *setup, const char *config,
     dup2(log_fd, STDERR_FILENO);
     fcntl(ready_fd, F_SETFD, 0);
     fcntl(setup->http_fd, F_SETFD, 0);
+    if (setup->https_fd >= 0)
+        fcntl(setup->https_fd, F_SETFD, 0);
     prepare_environment();
     execv(setup->mosquitto, argv);
     dprintf(ready_fd, "cannot run %s: %s\n", setup->mosquitto, strerror(errno));

@@ -14,8 +14,9 @@
 struct sb_setup {
     const struct sb_options *opts;
     const char *mosquitto, *plugin; /* programs, found */
-    const char *folder;        /* the data folder; mosquitto.conf is written here */
-    int http_fd;               /* listens; handed to the plugin */
+    const char *folder; /* the data folder; mosquitto.conf is written here */
+    const char *tls_cert, *tls_key; /* NULL: no TLS */
+    int http_fd, https_fd;     /* listen; handed to the plugin. https_fd < 0: none */
     int mqtt_port, mqtts_port; /* mqtts_port < 0: none */
 };
 

@@ -5,6 +5,7 @@
 #include "say.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +59,16 @@ static void put_plugin(FILE *out, const struct sb_setup *setup, int ready_fd)
     fprintf(out, "plugin_opt_auto_accept %s\n", opts->auto_accept ? "true" : "false");
     fprintf(out, "plugin_opt_skip_15_lines %s\n",
             opts->skip_15_lines ? "true" : "false");
+    fprintf(out, "plugin_opt_heartbeat_ms %" PRId64 "\n", opts->heartbeat_ms);
+    fprintf(out, "plugin_opt_push_timeout_ms %" PRId64 "\n", opts->push_timeout_ms);
+    fprintf(out, "plugin_opt_push_grace_ms %" PRId64 "\n", opts->push_grace_ms);
+    fprintf(out, "plugin_opt_binary_max %" PRId64 "\n", opts->binary_max);
     fprintf(out, "plugin_opt_http_fd %d\n", setup->http_fd);
+    if (setup->https_fd >= 0)
+        fprintf(
+            out,
+            "plugin_opt_https_fd %d\nplugin_opt_tls_cert %s\nplugin_opt_tls_key %s\n",
+            setup->https_fd, setup->tls_cert, setup->tls_key);
     fprintf(out, "plugin_opt_ready_fd %d\n", ready_fd);
     fprintf(out, "plugin_opt_mqtt_host %s\n", opts->host);
     fprintf(out, "plugin_opt_mqtt_port %d\n", setup->mqtt_port);
@@ -72,7 +82,7 @@ static void put_listeners(FILE *out, const struct sb_setup *setup)
     if (setup->mqtts_port < 0)
         return;
     fprintf(out, "listener %d %s\n", setup->mqtts_port, opts->host);
-    fprintf(out, "certfile %s\nkeyfile %s\n", opts->tls_cert, opts->tls_key);
+    fprintf(out, "certfile %s\nkeyfile %s\n", setup->tls_cert, setup->tls_key);
 }
 
 static void put_all(FILE *out, const struct sb_setup *setup, int ready_fd)

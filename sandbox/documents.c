@@ -23,10 +23,12 @@ json_t *sb_document_json(const struct sb_call *call, enum sb_kind kind,
 {
     json_t *json = json_copy(document->body);
 
-    json_object_set_new(json, "id", sb_json_id(document->id));
-    json_object_set_new(
-        json, "self",
-        sb_json_link(call, "%s/%lld", paths[kind], (long long)document->id));
+    if (document->id) { /* else it is in no store */
+        json_object_set_new(json, "id", sb_json_id(document->id));
+        json_object_set_new(
+            json, "self",
+            sb_json_link(call, "%s/%lld", paths[kind], (long long)document->id));
+    }
     if (kind != SB_OPERATION) {
         json_t *source = json_object();
 
@@ -67,13 +69,26 @@ static int put(struct sb_rest *rest, enum sb_kind kind, int64_t id, bool fresh,
                   id);
 }
 
-bool sb_document_put(struct sb_rest *rest, enum sb_kind kind,
-                     struct sb_document *document, struct sb_reply *reply)
+/* Modes act on new measurements, events and alarms; CEP not on alarms. Everything
+ * else is stored: the status of an operation must not be lost. */
+static bool skips_store(const struct sb_call *call, enum sb_kind kind)
+{
+    if (kind == SB_OPERATION || strcmp(call->method, "POST") != 0)
+        return false;
+    return call->mode == SB_TRANSIENT || (call->mode == SB_CEP && kind != SB_ALARM);
+}
+
+bool sb_document_put(struct sb_rest *rest, const struct sb_call *call,
+                     enum sb_kind kind, struct sb_document *document,
+                     struct sb_reply *reply)
 {
     struct sb_text text = { 0 };
-    int64_t id = document->id ? document->id : sb_store_next_id(rest->store);
+    int64_t id;
     int rc = -1;
 
+    if (skips_store(call, kind))
+        return true;
+    id = document->id ? document->id : sb_store_next_id(rest->store);
     sb_json_write(&text, document->body);
     if (id && !text.failed)
         rc = put(rest, kind, id, !document->id, document, &text);
@@ -85,11 +100,45 @@ bool sb_document_put(struct sb_rest *rest, enum sb_kind kind,
     return rc >= 0;
 }
 
+/* Quiet are measurements and events only. */
+static bool is_quiet(const struct sb_call *call, enum sb_kind kind)
+{
+    return call->mode == SB_QUIESCENT && (kind == SB_MEASUREMENT || kind == SB_EVENT);
+}
+
+void sb_document_notify(struct sb_rest *rest, const struct sb_call *call,
+                        enum sb_kind kind, const struct sb_document *document,
+                        const char *action)
+{
+    static const enum sb_channel_kind kinds[] = { SB_MEASUREMENTS, SB_EVENTS, SB_ALARMS,
+                                                  SB_OPERATIONS };
+    struct sb_channel channel = { kinds[kind], document->source };
+    json_t *json;
+
+    if (!rest->listens || is_quiet(call, kind) || !rest->listens(rest->arg, channel))
+        return;
+    if (strcmp(action, "DELETE") == 0)
+        json = json_pack("{s:o}", "id", sb_json_id(document->id));
+    else
+        json = sb_document_json(call, kind, document);
+    if (json)
+        rest->on_change(rest->arg, channel, action, json);
+    json_decref(json);
+}
+
+void sb_document_changed(struct sb_rest *rest, const struct sb_call *call,
+                         enum sb_kind kind, const struct sb_document *document,
+                         struct sb_reply *reply)
+{
+    sb_reply_object(call, reply, 200, sb_document_json(call, kind, document));
+    sb_document_notify(rest, call, kind, document, "UPDATE");
+}
+
 void sb_document_created(const struct sb_call *call, enum sb_kind kind,
                          const struct sb_document *document, struct sb_reply *reply)
 {
     reply->status = 201;
-    if (call->wants_location)
+    if (call->wants_location && document->id)
         reply->location =
             sb_link(call, "%s/%lld", paths[kind], (long long)document->id);
     if (call->wants_body)
@@ -436,6 +485,8 @@ void sb_document_delete(struct sb_rest *rest, const struct sb_call *call,
         sb_reply_error(reply, 500, resources[kind], "the store could not be written");
     else
         sb_reply_nothing(reply);
+    if (reply->status < 400)
+        sb_document_notify(rest, call, kind, &document, "DELETE");
 }
 
 void sb_document_delete_list(struct sb_rest *rest, const struct sb_call *call,

@@ -14,9 +14,11 @@ struct sb_document {
     json_t *body;             /* type, status and severity are read from it */
 };
 
-/* Stores `document`; id 0 makes a new one and sets it. False with an error. */
-bool sb_document_put(struct sb_rest *rest, enum sb_kind kind,
-                     struct sb_document *document, struct sb_reply *reply);
+/* Stores `document`; id 0 makes a new one and sets it, unless the processing mode keeps
+ * it out of the store. False with an error. */
+bool sb_document_put(struct sb_rest *rest, const struct sb_call *call,
+                     enum sb_kind kind, struct sb_document *document,
+                     struct sb_reply *reply);
 /* Reads the one named by the path's first part, if the caller may, and returns
  * true; else an error. json_decref(document.body). */
 bool sb_document_load(struct sb_rest *rest, const struct sb_call *call,
@@ -27,9 +29,19 @@ bool sb_document_load(struct sb_rest *rest, const struct sb_call *call,
 json_t *sb_document_json(const struct sb_call *call, enum sb_kind kind,
                          const struct sb_document *document);
 
+/* Tells those who listen in real time: CREATE, UPDATE or DELETE. */
+void sb_document_notify(struct sb_rest *rest, const struct sb_call *call,
+                        enum sb_kind kind, const struct sb_document *document,
+                        const char *action);
+
 /* The reply to a POST that stored `document`. */
 void sb_document_created(const struct sb_call *call, enum sb_kind kind,
                          const struct sb_document *document, struct sb_reply *reply);
+
+/* The reply to a PUT; those who listen are told. */
+void sb_document_changed(struct sb_rest *rest, const struct sb_call *call,
+                         enum sb_kind kind, const struct sb_document *document,
+                         struct sb_reply *reply);
 
 /* Checks what a client sends: `mandatory` members are there (a list ended by NULL),
  * the source is the caller's to write on, the time is one. Fills *ret_document with

@@ -195,21 +195,34 @@ static size_t apply(const struct sb_collection *collection, json_t *json, size_t
     return n;
 }
 
-void sb_engine_apply(struct sb_engine *engine, const char *xid, json_t *json,
-                     struct sb_text *text)
+size_t sb_engine_apply(struct sb_engine *engine, const char *xid, json_t *json,
+                       struct sb_text *text)
 {
     struct sb_collection *collection = sb_lookup_find(engine->lookup, xid, NULL);
     struct sr_row row;
+    size_t n;
 
     if (!collection)
-        return;
+        return 0;
     sr_row_init(&row, 0);
-    if (apply(collection, json, 1, &row) && !sr_row_error(&row)) {
+    n = apply(collection, json, 1, &row);
+    if (sr_row_error(&row))
+        n = 0;
+    if (n) {
         sb_text_add(text, sr_row_text(&row), sr_row_len(&row));
         sb_text_add(text, "\n", 1);
     }
     sr_row_release(&row);
     sb_collection_unref(collection);
+    return n;
+}
+
+bool sb_engine_knows(struct sb_engine *engine, const char *xid)
+{
+    struct sb_collection *collection = sb_lookup_find(engine->lookup, xid, NULL);
+
+    sb_collection_unref(collection);
+    return collection != NULL;
 }
 
 /* --- request rows ------------------------------------------------------------------- */
@@ -238,6 +251,8 @@ static void call_rest(struct run *run, const struct sb_request_template *t,
         .path = target->path,
         .query = target->query,
         .host = run->in->host,
+        .tls = run->in->tls,
+        .mode = run->in->mode,
         .body = body,
         .wants_body = *t->accept != '\0',
     };

@@ -14,6 +14,8 @@ struct sb_rows {
     const struct sb_identity *who;
     const char *xid; /* of the header or the topic; NULL or "" for none */
     const char *host;
+    bool tls;
+    enum sb_mode mode;
     const char *body;
     size_t len;
     bool quiet_87; /* a single collection is not announced: MQTT */
@@ -29,9 +31,13 @@ void sb_engine_free(struct sb_engine *engine);
 void sb_engine_run(struct sb_engine *engine, const struct sb_rows *rows,
                    struct sb_text *answer, struct sb_text *errors);
 
-/* Appends what the response templates of collection `xid` make of `json`. */
-void sb_engine_apply(struct sb_engine *engine, const char *xid, json_t *json,
-                     struct sb_text *answer);
+/* Is there a collection of that name or id? */
+bool sb_engine_knows(struct sb_engine *engine, const char *xid);
+
+/* Appends what the response templates of collection `xid` make of `json`. Returns the
+ * number of rows. */
+size_t sb_engine_apply(struct sb_engine *engine, const char *xid, json_t *json,
+                       struct sb_text *answer);
 
 /* Collections may have changed: look them up again. */
 void sb_engine_forget(struct sb_engine *engine);

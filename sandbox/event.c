@@ -12,8 +12,10 @@ static void create(struct sb_rest *rest, const struct sb_call *call,
     if (!sb_document_check(rest, call, SB_EVENT, call->body, mandatory, &event, reply))
         return;
     json_object_set_new(event.body, "creationTime", sb_json_time(sb_time_now()));
-    if (sb_document_put(rest, SB_EVENT, &event, reply))
+    if (sb_document_put(rest, call, SB_EVENT, &event, reply)) {
         sb_document_created(call, SB_EVENT, &event, reply);
+        sb_document_notify(rest, call, SB_EVENT, &event, "CREATE");
+    }
     json_decref(event.body);
 }
 
@@ -36,8 +38,8 @@ static void change(struct sb_rest *rest, const struct sb_call *call,
     sb_json_merge(event.body, patch);
     if (text && !json_is_string(text))
         sb_reply_error(reply, 422, "event", "`text` has to be a string");
-    else if (sb_document_put(rest, SB_EVENT, &event, reply))
-        sb_reply_object(call, reply, 200, sb_document_json(call, SB_EVENT, &event));
+    else if (sb_document_put(rest, call, SB_EVENT, &event, reply))
+        sb_document_changed(rest, call, SB_EVENT, &event, reply);
     json_decref(patch);
     json_decref(event.body);
 }

@@ -273,6 +273,30 @@ static bool store_body(struct sb_rest *rest, const struct sb_call *call, int64_t
     return rc >= 0;
 }
 
+static struct sb_channel channel_of(int64_t id)
+{
+    return (struct sb_channel){ SB_MANAGED_OBJECTS, id };
+}
+
+void sb_object_changed(struct sb_rest *rest, const struct sb_call *call, int64_t id)
+{
+    json_t *json;
+
+    if (!rest->listens || !rest->listens(rest->arg, channel_of(id)))
+        return;
+    json = sb_object_get(rest, call, id);
+    if (json)
+        rest->on_change(rest->arg, channel_of(id), "UPDATE", json);
+    json_decref(json);
+}
+
+static void reply_changed(struct sb_rest *rest, const struct sb_call *call, int64_t id,
+                          struct sb_reply *reply)
+{
+    sb_reply_object(call, reply, 200, sb_object_get(rest, call, id));
+    sb_object_changed(rest, call, id);
+}
+
 static void change(struct sb_rest *rest, const struct sb_call *call,
                    const struct sb_args *args, struct sb_reply *reply)
 {
@@ -296,7 +320,7 @@ static void change(struct sb_rest *rest, const struct sb_call *call,
     else if (!store_body(rest, call, id, body))
         sb_reply_error(reply, 500, "inventory", "the store could not be written");
     else
-        sb_reply_object(call, reply, 200, sb_object_get(rest, call, id));
+        reply_changed(rest, call, id, reply);
     json_decref(body);
     json_decref(before);
 }
@@ -338,6 +362,24 @@ static bool delete_doomed(struct sb_rest *rest)
     return true;
 }
 
+static void tell_doomed(struct sb_rest *rest)
+{
+    sqlite3_stmt *query =
+        rest->listens ? sb_query(rest->store, "SELECT id FROM doomed", "") : NULL;
+
+    while (sb_row(query)) {
+        int64_t id = sqlite3_column_int64(query, 0);
+        json_t *json;
+
+        if (!rest->listens(rest->arg, channel_of(id)))
+            continue;
+        json = json_pack("{s:o}", "id", sb_json_id(id));
+        rest->on_change(rest->arg, channel_of(id), "DELETE", json);
+        json_decref(json);
+    }
+    sb_done(query);
+}
+
 static void remove_object(struct sb_rest *rest, const struct sb_call *call,
                           const struct sb_args *args, struct sb_reply *reply)
 {
@@ -347,10 +389,12 @@ static void remove_object(struct sb_rest *rest, const struct sb_call *call,
     if (!sb_may(rest, call, id, SB_WRITE, "inventory", reply))
         return;
     sb_store_begin(rest->store);
-    if (collect(rest, id, cascade && !strcmp(cascade, "true")) && delete_doomed(rest))
+    if (collect(rest, id, cascade && !strcmp(cascade, "true")) && delete_doomed(rest)) {
         sb_reply_nothing(reply);
-    else
+        tell_doomed(rest);
+    } else {
         sb_reply_error(reply, 500, "inventory", "the store could not be written");
+    }
     sb_end_changes(rest, reply);
     rest->on_collections(rest->arg);
 }

@@ -2,6 +2,7 @@
 /* smartrest-sandbox: finds ports, a folder, the broker and the plugin, runs the broker
  * and ends with it. */
 #include "broker.h"
+#include "certificate.h"
 #include "folder.h"
 #include "options.h"
 #include "say.h"
@@ -12,18 +13,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define START_MS 60000 /* generous: it may run under valgrind */
-#define ATTEMPTS 8     /* with free MQTT ports that somebody else may snatch */
+#define START_MS    60000 /* generous: it may run under valgrind */
+#define CONNECTIONS 16384 /* that may be open: two doors and the broker */
+#define ATTEMPTS    8     /* with free MQTT ports that somebody else may snatch */
 
 struct launcher {
     struct sb_options opts;
     struct sb_folder folder;
     struct sb_broker broker;
     struct sb_setup setup;
-    int signal_fd, http_port;
+    struct sb_certificate certificate; /* if we made one */
+    int signal_fd, http_port, https_port;
     char mosquitto[PATH_MAX], plugin[PATH_MAX];
 };
 
@@ -124,13 +128,29 @@ static void say_why_not(const char *host, int port)
         sb_say("cannot listen on port %d of %s: %s", port, host, strerror(errno));
 }
 
+static bool open_door(const struct launcher *l, int wanted, int *ret_fd, int *ret_port)
+{
+    *ret_fd = sb_listen(l->opts.host, wanted, ret_port);
+    if (*ret_fd >= 0)
+        return true;
+    say_why_not(l->opts.host, wanted);
+    return false;
+}
+
 static bool open_http(struct launcher *l)
 {
-    l->setup.http_fd = sb_listen(l->opts.host, l->opts.http_port, &l->http_port);
+    return open_door(l, l->opts.http_port, &l->setup.http_fd, &l->http_port) &&
+           (l->opts.https_port < 0 ||
+            open_door(l, l->opts.https_port, &l->setup.https_fd, &l->https_port));
+}
+
+static void close_http(struct launcher *l)
+{
     if (l->setup.http_fd >= 0)
-        return true;
-    say_why_not(l->opts.host, l->opts.http_port);
-    return false;
+        close(l->setup.http_fd);
+    if (l->setup.https_fd >= 0)
+        close(l->setup.https_fd);
+    l->setup.http_fd = l->setup.https_fd = -1;
 }
 
 /* Mosquitto opens its ports itself, and cannot tell which one the kernel chose. */
@@ -167,6 +187,23 @@ static void print_url(FILE *out, const char *scheme, const char *host, int port)
             port);
 }
 
+/* Plain as long as a shell reads it as it stands. */
+static void write_shell_line(FILE *out, const char *name, const char *value)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789/._-+:@%,";
+    bool quote = value[strspn(value, plain)] != '\0';
+
+    fprintf(out, quote ? "\n%s='" : "\n%s=", name);
+    for (; *value; value++)
+        if (*value == '\'')
+            fputs("'\\''", out);
+        else
+            putc(*value, out);
+    if (quote)
+        putc('\'', out);
+}
+
 static void write_ready_lines(FILE *out, const struct launcher *l)
 {
     const char *host = l->opts.host;
@@ -176,10 +213,16 @@ static void write_ready_lines(FILE *out, const struct launcher *l)
     print_url(out, "http", host, l->http_port);
     fputs("\nMQTT_URL=", out);
     print_url(out, "mqtt", host, l->setup.mqtt_port);
+    if (l->https_port > 0) {
+        fprintf(out, "\nHTTPS_PORT=%d\nHTTPS_URL=", l->https_port);
+        print_url(out, "https", host, l->https_port);
+    }
     if (l->setup.mqtts_port > 0) {
         fprintf(out, "\nMQTTS_PORT=%d\nMQTTS_URL=", l->setup.mqtts_port);
         print_url(out, "mqtts", host, l->setup.mqtts_port);
     }
+    if (l->certificate.ca[0])
+        write_shell_line(out, "CA_FILE", l->certificate.ca);
     fprintf(out, "\nTENANT=%s\nPID=%d\nMOSQUITTO_PID=%d\n", l->opts.tenant,
             (int)getpid(), (int)l->broker.pid);
 }
@@ -210,12 +253,18 @@ static void greet(const struct launcher *l)
 
     printf("smartrest-sandbox " SB_VERSION ", tenant %s\n  HTTP       ", opts->tenant);
     print_url(stdout, "http", opts->host, l->http_port);
+    if (l->https_port > 0) {
+        fputs("\n  HTTPS      ", stdout);
+        print_url(stdout, "https", opts->host, l->https_port);
+    }
     fputs("\n  MQTT       ", stdout);
     print_url(stdout, "mqtt", opts->host, l->setup.mqtt_port);
     if (l->setup.mqtts_port > 0) {
         fputs("\n  MQTT, TLS  ", stdout);
         print_url(stdout, "mqtts", opts->host, l->setup.mqtts_port);
     }
+    if (l->certificate.ca[0])
+        printf("\n  CA         %s", l->certificate.ca);
     printf("\n  operator   %s, password %s\n", opts->operator_user,
            opts->operator_password);
     printf("  data       %s%s\n", l->folder.path,
@@ -228,8 +277,7 @@ static void greet(const struct launcher *l)
 
 static int run_ready(struct launcher *l)
 {
-    close(l->setup.http_fd); /* the broker's alone now: with it the port becomes free */
-    l->setup.http_fd = -1;
+    close_http(l); /* the broker's alone now: with it the ports become free */
     if (!write_ready_file(l)) {
         sb_broker_stop(&l->broker);
         return 1;
@@ -298,23 +346,53 @@ static void forget_ready_file(const struct launcher *l)
         unlink(l->opts.ready_file);
 }
 
+/* One of our own, if there is need for one and nobody gave it. */
+static bool get_certificate(struct launcher *l)
+{
+    bool tls = l->opts.https_port >= 0 || l->opts.mqtts_port >= 0;
+
+    if (!tls || l->opts.tls_cert)
+        return true;
+    if (!sb_certificate_make(l->folder.path, l->opts.host, &l->certificate))
+        return false;
+    l->setup.tls_cert = l->certificate.cert;
+    l->setup.tls_key = l->certificate.key;
+    return true;
+}
+
+/* Held requests are many, and each has a connection. */
+static void allow_connections(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    if (limit.rlim_cur < CONNECTIONS)
+        limit.rlim_cur = limit.rlim_max < CONNECTIONS ? limit.rlim_max : CONNECTIONS;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int launch(struct launcher *l)
 {
     int code = 1;
 
-    l->setup = (struct sb_setup){ .opts = &l->opts, .http_fd = -1 };
+    l->setup = (struct sb_setup){ .opts = &l->opts,
+                                  .http_fd = -1,
+                                  .https_fd = -1,
+                                  .tls_cert = l->opts.tls_cert,
+                                  .tls_key = l->opts.tls_key };
     l->setup.folder = l->folder.path;
+    allow_connections();
     if (find_mosquitto(l) && find_plugin(l) && can_read_tls(l) && open_http(l) &&
         catch_signals(l)) {
         if (sb_folder_open(&l->folder, l->opts.data)) {
             forget_ready_file(l);
-            code = run(l);
+            code = get_certificate(l) ? run(l) : 1;
             forget_ready_file(l);
         }
         sb_folder_close(&l->folder);
     }
-    if (l->setup.http_fd >= 0)
-        close(l->setup.http_fd);
+    close_http(l);
     return code;
 }
 

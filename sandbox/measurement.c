@@ -45,12 +45,30 @@ static bool store_one(struct sb_rest *rest, const struct sb_call *call,
                            reply))
         return false;
     if (check_values(document.body, reply) &&
-        sb_document_put(rest, SB_MEASUREMENT, &document, reply)) {
+        sb_document_put(rest, call, SB_MEASUREMENT, &document, reply)) {
         *ret_document = document;
         return true;
     }
     json_decref(document.body);
     return false;
+}
+
+static void tell_many(struct sb_rest *rest, const struct sb_call *call,
+                      const json_t *stored)
+{
+    struct sb_document document;
+    size_t i;
+    json_t *json;
+
+    json_array_foreach(stored, i, json)
+    {
+        document = (struct sb_document){
+            .id = sb_id(sb_json_text(json, "id")),
+            .source = sb_id(sb_json_text(json_object_get(json, "source"), "id")),
+            .body = json,
+        };
+        sb_document_notify(rest, call, SB_MEASUREMENT, &document, "CREATE");
+    }
 }
 
 /* All or none. */
@@ -72,8 +90,10 @@ static void store_many(struct sb_rest *rest, const struct sb_call *call,
     }
     if (reply->status < 400)
         sb_reply_object(call, reply, 201, json_pack("{s:O}", "measurements", stored));
-    json_decref(stored);
     sb_end_changes(rest, reply);
+    if (reply->status < 400)
+        tell_many(rest, call, stored);
+    json_decref(stored);
 }
 
 static void create(struct sb_rest *rest, const struct sb_call *call,
@@ -87,6 +107,7 @@ static void create(struct sb_rest *rest, const struct sb_call *call,
         store_many(rest, call, many, reply);
     } else if (store_one(rest, call, call->body, &measurement, reply)) {
         sb_document_created(call, SB_MEASUREMENT, &measurement, reply);
+        sb_document_notify(rest, call, SB_MEASUREMENT, &measurement, "CREATE");
         json_decref(measurement.body);
     }
 }

@@ -51,8 +51,9 @@ static void create(struct sb_rest *rest, const struct sb_call *call,
                        "deviceId %lld is no agent and below none: nobody would receive "
                        "the operation",
                        (long long)operation.source);
-    } else if (sb_document_put(rest, SB_OPERATION, &operation, reply)) {
+    } else if (sb_document_put(rest, call, SB_OPERATION, &operation, reply)) {
         sb_document_created(call, SB_OPERATION, &operation, reply);
+        sb_document_notify(rest, call, SB_OPERATION, &operation, "CREATE");
         publish(rest, call, agent, &operation);
     }
     json_decref(operation.body);
@@ -73,9 +74,8 @@ static void change(struct sb_rest *rest, const struct sb_call *call,
         json_object_del(patch, fixed[i]);
     if (check_status(patch, reply)) {
         sb_json_merge(operation.body, patch);
-        if (sb_document_put(rest, SB_OPERATION, &operation, reply))
-            sb_reply_object(call, reply, 200,
-                            sb_document_json(call, SB_OPERATION, &operation));
+        if (sb_document_put(rest, call, SB_OPERATION, &operation, reply))
+            sb_document_changed(rest, call, SB_OPERATION, &operation, reply);
     }
     json_decref(patch);
     json_decref(operation.body);

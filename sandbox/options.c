@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, PORT, FLAG };
+enum kind { TEXT, PORT, FLAG, SECONDS, MEGABYTES };
 
 static const struct option {
     const char *name, *value, *help; /* value: what stands for it in the help */
@@ -17,31 +17,40 @@ static const struct option {
     size_t offset;
 } table[] = {
 #define O(field) offsetof(struct sb_options, field)
-    {"--http-port",      "N",             "HTTP port, 0 for a free one (8080)",                      PORT, O(http_port)},
-    { "--mqtt-port",     "N",             "MQTT port, 0 for a free one (1883)",                      PORT, O(mqtt_port)},
-    { "--bind",          "ADDR",          "address to listen on (127.0.0.1)",                        TEXT, O(bind)     },
-    { "--tenant",        "ID",            "tenant id (t4711)",                                       TEXT, O(tenant)   },
+    {"--http-port",      "N",             "HTTP port, 0 for a free one (8080)",                      PORT,      O(http_port)    },
+    { "--https-port",    "N",             "HTTPS port, 0 for a free one (no HTTPS)",                 PORT,
+                                                       O(https_port)                                                                                                              },
+    { "--mqtt-port",     "N",             "MQTT port, 0 for a free one (1883)",                      PORT,      O(mqtt_port)    },
+    { "--bind",          "ADDR",          "address to listen on (127.0.0.1)",                        TEXT,      O(bind)         },
+    { "--tenant",        "ID",            "tenant id (t4711)",                                       TEXT,      O(tenant)       },
     { "--data",          "DIR",           "keep data here (a temporary folder, removed at the end)", TEXT,
-                                                       O(data)                                                                                                           },
+                                                       O(data)                                                                                                                    },
     { "--auto-accept",   NULL,            "accept every device that asks for credentials",           FLAG,
-                                                       O(auto_accept)                                                                                                    },
+                                                       O(auto_accept)                                                                                                             },
     { "--operator",      "USER:PASSWORD", "the operator's account (operator:operator)",              TEXT,
-                                                       O(operator_account)                                                                                               },
-    { "--tls-cert",      "FILE",          "offer MQTT over TLS with this certificate",               TEXT,
-                                                       O(tls_cert)                                                                                                       },
-    { "--tls-key",       "FILE",          "and this private key",                                    TEXT, O(tls_key)  },
+                                                       O(operator_account)                                                                                                        },
+    { "--tls-cert",      "FILE",          "use this certificate for TLS (one of its own)",           TEXT,
+                                                       O(tls_cert)                                                                                                                },
+    { "--tls-key",       "FILE",          "and this private key",                                    TEXT,      O(tls_key)      },
     { "--mqtts-port",    "N",             "MQTT port with TLS, 0 for a free one (8883)",             PORT,
-                                                       O(mqtts_port)                                                                                                     },
+                                                       O(mqtts_port)                                                                                                              },
+    { "--heartbeat",     "SECONDS",       "a held request gets a blank that often (600)",            SECONDS,
+                                                       O(heartbeat_ms)                                                                                                            },
+    { "--push-timeout",  "SECONDS",       "how long a request is held (5400)",                       SECONDS,
+                                                       O(push_timeout_ms)                                                                                                         },
+    { "--push-grace",    "SECONDS",       "how long a client may be away between two (10)",
+                                                       SECONDS,                                                                                                   O(push_grace_ms)},
+    { "--binary-max",    "MB",            "largest file (500)",                                      MEGABYTES, O(binary_max)   },
     { "--skip-15-lines", NULL,            "rows `15` do not count in line numbers",                  FLAG,
-                                                       O(skip_15_lines)                                                                                                  },
+                                                       O(skip_15_lines)                                                                                                           },
     { "--ready-file",    "FILE",          "write ports and process ids here once all is open",       TEXT,
-                                                       O(ready_file)                                                                                                     },
+                                                       O(ready_file)                                                                                                              },
     { "--log-level",     "LEVEL",         "error, warning, notice, info or debug (warning)",         TEXT,
-                                                       O(log_level)                                                                                                      },
-    { "--mosquitto",     "FILE",          "the broker's program (looked for)",                       TEXT, O(mosquitto)},
-    { "--plugin",        "FILE",          "smartrest-sandbox.so (looked for)",                       TEXT, O(plugin)   },
-    { "--help",          NULL,            "say this and exit",                                       FLAG, O(help)     },
-    { "--version",       NULL,            "say the version and exit",                                FLAG, O(version)  },
+                                                       O(log_level)                                                                                                               },
+    { "--mosquitto",     "FILE",          "the broker's program (looked for)",                       TEXT,      O(mosquitto)    },
+    { "--plugin",        "FILE",          "smartrest-sandbox.so (looked for)",                       TEXT,      O(plugin)       },
+    { "--help",          NULL,            "say this and exit",                                       FLAG,      O(help)         },
+    { "--version",       NULL,            "say the version and exit",                                FLAG,      O(version)      },
 #undef O
 };
 #define OPTIONS (sizeof table / sizeof *table)
@@ -81,6 +90,23 @@ static bool read_port(const struct option *option, const char *text, int *ret_po
     return true;
 }
 
+/* A decimal number, with or without a fraction; in the unit of `scale`. */
+static bool read_number(const struct option *option, const char *text, double scale,
+                        double max, const char *what, int64_t *ret_value)
+{
+    size_t len = strspn(text, "0123456789.");
+    char *end;
+    double value = strtod(text, &end);
+
+    if (!len || text[len] || *end || value * scale < 1 || value > max) {
+        sb_say("%s: \"%s\" is no number of %s from %g to %g", option->name, text, what,
+               1 / scale, max);
+        return false;
+    }
+    *ret_value = (int64_t)(value * scale);
+    return true;
+}
+
 /* Values end up in the broker's configuration, which is made of lines. */
 static bool read_text(const struct option *option, const char *text,
                       const char **ret_text)
@@ -109,6 +135,12 @@ static bool set_option(const struct option *option, const char *value,
     switch (option->kind) {
     case FLAG: *(bool *)field = true; return true;
     case PORT: return read_port(option, value, (int *)(void *)field);
+    case SECONDS:
+        return read_number(option, value, 1000, 7200, "seconds",
+                           (int64_t *)(void *)field);
+    case MEGABYTES:
+        return read_number(option, value, 1 << 20, 1 << 20, "megabytes",
+                           (int64_t *)(void *)field);
     case TEXT: return read_text(option, value, (const char **)(void *)field);
     }
     return false;
@@ -188,10 +220,6 @@ static bool check_tls(struct sb_options *opts)
         sb_say("--tls-cert and --tls-key are needed both");
         return false;
     }
-    if (!opts->tls_cert && opts->mqtts_port >= 0) {
-        sb_say("--mqtts-port needs --tls-cert and --tls-key");
-        return false;
-    }
     if (opts->tls_cert && opts->mqtts_port < 0)
         opts->mqtts_port = 8883;
     return true;
@@ -199,9 +227,10 @@ static bool check_tls(struct sb_options *opts)
 
 static bool check_ports(const struct sb_options *opts)
 {
-    const int ports[] = { opts->http_port, opts->mqtt_port, opts->mqtts_port };
+    const int ports[] = { opts->http_port, opts->https_port, opts->mqtt_port,
+                          opts->mqtts_port };
 
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         for (int j = 0; j < i; j++)
             if (ports[i] > 0 && ports[i] == ports[j]) {
                 sb_say("port %d is given twice", ports[i]);
@@ -223,7 +252,12 @@ bool sb_options_parse(int argc, char *argv[], struct sb_options *ret_options)
     struct sb_options opts = {
         .http_port = 8080,
         .mqtt_port = 1883,
+        .https_port = -1,
         .mqtts_port = -1,
+        .heartbeat_ms = 600000,
+        .push_timeout_ms = 5400000,
+        .push_grace_ms = 10000,
+        .binary_max = 500ll << 20,
         .bind = "127.0.0.1",
         .tenant = "t4711",
         .operator_account = "operator:operator",

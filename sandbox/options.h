@@ -6,11 +6,13 @@
 #include "listen.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct sb_options {
-    int http_port, mqtt_port, mqtts_port; /* 0: the kernel chooses */
-    const char *bind;                     /* as given */
-    char host[SB_HOST_MAX];               /* what it resolves to */
+    int http_port, mqtt_port;   /* 0: the kernel chooses */
+    int https_port, mqtts_port; /* the same; -1: none */
+    const char *bind;           /* as given */
+    char host[SB_HOST_MAX];     /* what it resolves to */
     const char *tenant;
     const char *data; /* NULL: a temporary folder */
     const char *operator_account;
@@ -18,8 +20,10 @@ struct sb_options {
     const char *operator_password;
     const char *mosquitto, *plugin; /* NULL: look for them */
     const char *log_level;
-    const char *ready_file; /* NULL: none */
-    const char *tls_cert, *tls_key;
+    const char *ready_file;         /* NULL: none */
+    const char *tls_cert, *tls_key; /* NULL: make them if they are needed */
+    int64_t heartbeat_ms, push_timeout_ms, push_grace_ms;
+    int64_t binary_max; /* bytes */
     bool auto_accept, skip_15_lines, help, version;
 };
 

@@ -8,6 +8,7 @@ add_library(sb_platform STATIC
   engine.c expand.c lookup.c collection.c jsonpath.c
   rest.c inventory.c children.c identity.c documents.c measurement.c event.c alarm.c
   operation.c devices.c tenant.c
+  push.c realtime.c bayeux.c binary.c upload.c multipart.c range.c
   store.c json.c datetime.c text.c)
 target_compile_definitions(sb_platform PRIVATE SB_VERSION="${PROJECT_VERSION}")
 target_link_libraries(sb_platform

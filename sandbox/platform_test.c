@@ -315,7 +315,8 @@ static void rows_are_answered_on_the_topic_that_fits(void **state)
     subscribe(fx, &fx->gw, say("s/dl/%lld", id));
     assert_true(
         send(fx, &fx->gw, "s/ul", say("15,%lld\n100,gw-0001\n100,gw-0001", id)));
-    expect_published(fx, say("gw-0001 s/dl\n500,2,%lld\n500,3,%lld\n", mo, mo));
+    expect_published(
+        fx, say("gw-0001 s/dl\n87,2,%lld\n500,2,%lld\n500,3,%lld\n", id, mo, mo));
     assert_true(send(fx, &fx->gw, "s/ul/" GW, "100,gw-0001\n"));
     expect_published(fx, say("gw-0001 s/dl/" GW "\n500,1,%lld\n", mo));
     assert_true(send(fx, &fx->gw, say("t/ul/%lld", id), "100,gw-0001"));
@@ -471,6 +472,7 @@ static void remove_dir(char *dir)
     unlink(say("%s/platform.db", dir));
     unlink(say("%s/platform.db-wal", dir));
     unlink(say("%s/platform.db-shm", dir));
+    rmdir(say("%s/binaries", dir));
     assert_int_equal(rmdir(dir), 0);
     free(dir);
 }

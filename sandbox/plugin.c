@@ -27,19 +27,21 @@
 #include <mosquitto_plugin.h>
 #pragma GCC visibility pop
 
-#define MAILBOX_MAX (64u * 1024 * 1024) /* bytes of messages on their way to clients */
+#define HEARTBEAT_MS 600000
+#define MAILBOX_MAX  (64u * 1024 * 1024) /* bytes of messages on their way to clients */
 
 struct plugin {
     mosquitto_plugin_id_t *id;
     struct sb_platform *platform;
-    struct sb_http *http;
+    struct sb_http *http, *https;
+    char *tls_cert, *tls_key; /* PEM */
     struct sb_mailbox *mailbox;
     _Atomic(struct sb_wake *) wake; /* from the first turn on */
     struct sb_sessions sessions;
     pthread_t broker_thread;
     char wake_name[SB_WAKE_NAME_MAX + 1], wake_password[SB_WAKE_PASSWORD_MAX + 1];
     const char *mqtt_host; /* the broker's, from the options */
-    int mqtt_port, http_fd, ready_fd;
+    int mqtt_port, http_fd, https_fd, ready_fd;
 };
 
 /* --- options and the launcher's pipe ------------------------------------------- */
@@ -62,6 +64,14 @@ static int number_option(struct options all, const char *key)
     const char *text = option(all, key);
 
     return text ? atoi(text) : -1;
+}
+
+/* Milliseconds; 0 if it is not given. */
+static int64_t long_option(struct options all, const char *key)
+{
+    const char *text = option(all, key);
+
+    return text ? strtoll(text, NULL, 10) : 0;
 }
 
 static bool is_on(struct options all, const char *key)
@@ -392,6 +402,9 @@ static bool open_platform(struct plugin *p, struct options all)
         .operator_user = option(all, "operator_user"),
         .operator_password = option(all, "operator_password"),
         .skip_15_lines = is_on(all, "skip_15_lines"),
+        .push_timeout_ms = long_option(all, "push_timeout_ms"),
+        .push_grace_ms = long_option(all, "push_grace_ms"),
+        .binary_max = (uint64_t)long_option(all, "binary_max"),
     };
     char *error = NULL;
 
@@ -409,9 +422,52 @@ static bool open_platform(struct plugin *p, struct options all)
     return false;
 }
 
+static char *read_all(const char *path)
+{
+    FILE *file = path ? fopen(path, "re") : NULL;
+    char *text = NULL;
+    size_t size = 0;
+
+    if (file && getdelim(&text, &size, '\0', file) < 0) {
+        free(text);
+        text = NULL;
+    }
+    if (file)
+        fclose(file);
+    return text;
+}
+
+static bool open_http(struct plugin *p, struct options all)
+{
+    struct sb_http_config config = {
+        .listen_fd = p->http_fd,
+        .heartbeat_ms = long_option(all, "heartbeat_ms"),
+    };
+
+    if (config.heartbeat_ms < 1)
+        config.heartbeat_ms = HEARTBEAT_MS;
+    p->http = sb_http_start(&config, p->platform);
+    if (!p->http)
+        report(p, "the HTTP server could not be started");
+    if (!p->http || p->https_fd < 0)
+        return p->http;
+    config.listen_fd = p->https_fd;
+    config.tls_cert = p->tls_cert = read_all(option(all, "tls_cert"));
+    config.tls_key = p->tls_key = read_all(option(all, "tls_key"));
+    if (p->tls_cert && p->tls_key)
+        p->https = sb_http_start(&config, p->platform);
+    if (!p->https)
+        report(p, "the HTTPS server could not be started: certificate and key are not "
+                  "what it can use");
+    return p->https;
+}
+
 static void plugin_free(struct plugin *p)
 {
     sb_http_stop(p->http);
+    sb_http_stop(p->https);
+    free(p->tls_cert);
+    free(p->tls_key);
     sb_wake_free(p->wake);
     sb_sessions_clear(&p->sessions);
     if (p->platform)
@@ -431,12 +487,12 @@ static bool start(struct plugin *p, struct options all)
     }
     if (!open_platform(p, all))
         return false;
-    p->http = sb_http_start(p->http_fd, p->platform);
-    if (!p->http || !register_callbacks(p)) {
-        report(p, "the HTTP server or the broker's callbacks could not be set up");
+    if (!open_http(p, all))
         return false;
-    }
-    return true;
+    if (register_callbacks(p))
+        return true;
+    report(p, "the broker's callbacks could not be set up");
+    return false;
 }
 
 int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
@@ -460,6 +516,7 @@ int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
     p->mqtt_host = option(all, "mqtt_host");
     p->mqtt_port = number_option(all, "mqtt_port");
     p->http_fd = number_option(all, "http_fd");
+    p->https_fd = number_option(all, "https_fd");
     p->ready_fd = number_option(all, "ready_fd");
     if (!start(p, all)) {
         plugin_free(p);

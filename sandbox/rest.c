@@ -15,6 +15,7 @@ void sb_reply_release(struct sb_reply *reply)
 {
     json_decref(reply->json);
     free(reply->location);
+    sb_file_free(reply->file);
     *reply = (struct sb_reply){ 0 };
 }
 
@@ -27,6 +28,10 @@ static const char *error_name(int status)
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 409: return "Duplicate";
+    case 413: return "Payload Too Large";
+    case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
+    case 503: return "Service Unavailable";
     case 422: return "Invalid Data";
     default: return "Internal Server Error";
     }
@@ -99,10 +104,10 @@ void sb_end_changes(struct sb_rest *rest, struct sb_reply *reply)
 
 /* --- links and small values ------------------------------------------------ */
 
-/* "http://<host><path>", with everything escaped that a path may not hold. */
+/* "http[s]://<host><path>", with everything escaped that a path may not hold. */
 static void add_url(struct sb_text *text, const struct sb_call *call, const char *path)
 {
-    sb_text_format(text, "http://%s",
+    sb_text_format(text, "%s://%s", call->tls ? "https" : "http",
                    call->host && *call->host ? call->host : "localhost");
     for (; *path; path++) {
         unsigned char c = (unsigned char)*path;
@@ -279,9 +284,9 @@ static bool match(const char *route, const char *path, const char *ret_at[4],
 /* --- dispatch ----------------------------------------------------------------- */
 
 static const struct sb_route *const tables[] = {
-    sb_measurement_routes, sb_operation_routes, sb_identity_routes,
-    sb_inventory_routes,   sb_child_routes,     sb_event_routes,
-    sb_alarm_routes,       sb_device_routes,    sb_tenant_routes,
+    sb_measurement_routes, sb_operation_routes, sb_identity_routes, sb_inventory_routes,
+    sb_child_routes,       sb_event_routes,     sb_alarm_routes,    sb_device_routes,
+    sb_tenant_routes,      sb_binary_routes,
 };
 
 static const struct sb_route *find_route(const struct sb_call *call,

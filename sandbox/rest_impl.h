@@ -25,7 +25,7 @@ struct sb_route {
 };
 extern const struct sb_route sb_inventory_routes[], sb_child_routes[],
     sb_identity_routes[], sb_measurement_routes[], sb_event_routes[], sb_alarm_routes[],
-    sb_operation_routes[], sb_device_routes[], sb_tenant_routes[];
+    sb_operation_routes[], sb_device_routes[], sb_tenant_routes[], sb_binary_routes[];
 
 /* The query's `name`, decoded, or NULL. */
 const char *sb_arg(const struct sb_args *args, const char *name);
@@ -94,5 +94,7 @@ json_t *sb_object_reference(struct sb_rest *rest, const struct sb_call *call,
                             int64_t id);
 /* The agent that receives operations for `id`: itself, or the nearest above; 0. */
 int64_t sb_object_agent(struct sb_rest *rest, int64_t id);
+/* Tells those who listen. */
+void sb_object_changed(struct sb_rest *rest, const struct sb_call *call, int64_t id);
 
 #endif

@@ -82,6 +82,17 @@ static int number_in(const char *lines, const char *name)
     return found ? atoi(found + strlen(name)) : 0;
 }
 
+static void text_in(const char *lines, const char *name, char *ret_text, size_t size)
+{
+    const char *found = strstr(lines, name);
+
+    ret_text[0] = '\0';
+    if (!found)
+        return;
+    found += strlen(name);
+    snprintf(ret_text, size, "%.*s", (int)strcspn(found, "\n"), found);
+}
+
 static void read_ready_file(struct sandbox *sandbox, const char *path)
 {
     char lines[1024];
@@ -90,6 +101,8 @@ static void read_ready_file(struct sandbox *sandbox, const char *path)
     sandbox->http_port = number_in(lines, "HTTP_PORT=");
     sandbox->mqtt_port = number_in(lines, "\nMQTT_PORT=");
     sandbox->mqtts_port = number_in(lines, "\nMQTTS_PORT=");
+    sandbox->https_port = number_in(lines, "\nHTTPS_PORT=");
+    text_in(lines, "\nCA_FILE=", sandbox->ca_file, sizeof sandbox->ca_file);
     sandbox->mosquitto_pid = number_in(lines, "\nMOSQUITTO_PID=");
     assert_int_equal(number_in(lines, "\nPID="), sandbox->pid);
     assert_non_null(strstr(lines, "\nTENANT=t4711\n"));

@@ -26,7 +26,8 @@ struct sandbox {
     int out;      /* its stdout */
     char dir[64]; /* for the test's files; the data folder is `data` in it */
     char err[96]; /* file with its stderr */
-    int http_port, mqtt_port, mqtts_port;
+    int http_port, mqtt_port, mqtts_port, https_port;
+    char ca_file[128]; /* "" if the sandbox made none */
 };
 
 /* A folder for tests, then with further options (NULL at the end) a running sandbox. */

@@ -25,6 +25,7 @@ extern "C" {
 #endif
 
 struct sr_agent;
+struct sr_loop;
 
 /* An agent for the device `device_id` (1 to 1000 bytes; none of `/ \ $ : + #`, white
  * space, control bytes) on the platform at `server`: http://host[:port] or
@@ -53,10 +54,8 @@ SR_API const char *sr_agent_error(const struct sr_agent *agent);
  * until the agent is stopped: a device comes up before its network does. */
 SR_API void sr_agent_set_wait(struct sr_agent *agent, uint64_t wait_ms);
 
-/* PEM file with the certificates to trust, for https:// and mqtts://; NULL, the
- * default, is the system's. Certificates and host names are always verified. Copied.
- * Returns 0, SR_E_NOMEM; a file that cannot be read shows as an error of the
- * connection. */
+/* sr_agent_set(agent, "ca_file", path): PEM file with the certificates to trust, for
+ * https:// and mqtts://; NULL, the default, is the system's. Returns as that does. */
 SR_API int sr_agent_set_ca_file(struct sr_agent *agent, const char *path);
 
 /* --- credentials ------------------------------------------------------- */
@@ -112,6 +111,8 @@ SR_API int sr_agent_integrate(struct sr_agent *agent, const char *srversion,
  * call sr_agent_request() and sr_template_register(). */
 typedef int (*sr_integrate_fn)(struct sr_agent *agent, const char *srversion,
                                const char *srtemplate, void *arg);
+
+/* Makes sr_agent_integrate() call `fn`; NULL: the standard flow again. */
 SR_API void sr_agent_on_integrate(struct sr_agent *agent, sr_integrate_fn fn,
                                   void *arg);
 
@@ -128,22 +129,25 @@ SR_API int sr_template_register(struct sr_agent *agent, const char *srversion,
 SR_API int sr_agent_request(struct sr_agent *agent, const char *xid, const char *rows,
                             const char **ret_answer, size_t *ret_len);
 
+/* What the agent was made with: each is a copy. */
 SR_API const char *sr_agent_server(const struct sr_agent *agent);
 SR_API const char *sr_agent_device_id(const struct sr_agent *agent);
-/* "" until bootstrap. */
+/* The credentials; each is "" until bootstrap. */
 SR_API const char *sr_agent_tenant(const struct sr_agent *agent);
 SR_API const char *sr_agent_username(const struct sr_agent *agent);
 SR_API const char *sr_agent_password(const struct sr_agent *agent);
-/* Numeric id of the template collection, and of the device's managed object; decimal
- * text, "" until integrate. */
+/* Numeric id of the template collection, and of the device's managed object; each is
+ * decimal text, "" until integrate. */
 SR_API const char *sr_agent_xid(const struct sr_agent *agent);
 SR_API const char *sr_agent_id(const struct sr_agent *agent);
-/* Copied; 1 to 255 bytes. Return 0, SR_E_INVAL, SR_E_NOMEM. */
+/* For a flow of your own. Each is copied; 1 to 255 bytes, none of them blank, control byte,
+ * `,` `"` `+` `#`. Return 0, SR_E_INVAL, SR_E_NOMEM. */
 SR_API int sr_agent_set_xid(struct sr_agent *agent, const char *xid);
 SR_API int sr_agent_set_id(struct sr_agent *agent, const char *id);
 
 /* --- sending ----------------------------------------------------------- */
 
+/* Bits that may be combined. */
 enum sr_prio {
     SR_PRIO_BUF = 1, /* worth keeping over an outage */
     SR_PRIO_XID = 2  /* the row's first value is another X-Id, cut off before sending */
@@ -158,9 +162,11 @@ enum sr_prio {
  * than the outbox holds; SR_E_FULL, the outbox is full of rows that are under way;
  * SR_E_INVAL, NULL or an unknown prio; SR_E_NOMEM. */
 SR_API int sr_agent_send(struct sr_agent *agent, const char *row, int prio);
+
+/* Bytes of the longest row. */
 #define SR_ROW_MAX 15360
 
-/* The same with prio 0, and with `prio`, for a row made as sr_row_format() makes it: every
+/* The same with prio 0, and with `prio`, for a row made as sr_row_format() makes it: each
  * value is quoted when it needs it. */
 SR_API int sr_agent_sendf(struct sr_agent *agent, const char *format, ...)
     SR_PRINTF(2, 3);
@@ -180,10 +186,20 @@ SR_API int sr_agent_on_message(struct sr_agent *agent, uint32_t id, sr_message_f
                                void *arg);
 
 /* The same for rows of another collection, as row 87 or the topic names it: `xid` is
- * its numeric id or its name. Operations of that collection arrive too if this is
- * called before the reporter is started. */
+ * its numeric id or its name, as in sr_agent_set_xid() (else SR_E_INVAL). Operations of
+ * that collection arrive too if this is called before the reporter is started. */
 SR_API int sr_agent_on_xmessage(struct sr_agent *agent, const char *xid, uint32_t id,
                                 sr_message_fn fn, void *arg);
+
+/* A row was refused: `error` is the platform's row 4x or 50, `row` (`len` bytes, no
+ * terminator) the row that it speaks of, or NULL if that cannot be told: MQTT does not say
+ * which publish an answer is for. Both are valid during the call. */
+typedef void (*sr_refused_fn)(struct sr_agent *agent, struct sr_record *error,
+                              const char *row, size_t len, void *arg);
+
+/* Calls `fn` for each row that the platform refuses to the reporter, besides the handler
+ * of its message id. NULL: such rows are logged unless they have a handler. */
+SR_API void sr_agent_on_refused(struct sr_agent *agent, sr_refused_fn fn, void *arg);
 
 /* --- running ----------------------------------------------------------- */
 
@@ -215,6 +231,10 @@ SR_API int sr_agent_timeout(struct sr_agent *agent);
 /* Runs what is due and returns without waiting. Returns 0; SR_E_STOPPED once after
  * sr_agent_stop(); SR_E_UNREACHABLE and SR_E_STATE as sr_agent_loop(). */
 SR_API int sr_agent_dispatch(struct sr_agent *agent);
+
+/* The agent's loop, for sr_http, sr_mqtt and sr_socket of the application's: they are
+ * freed before the agent. It stays the agent's. NULL for NULL. See loop.h. */
+SR_API struct sr_loop *sr_agent_get_loop(struct sr_agent *agent);
 
 /* How often the loop has slept and woken up since the agent was made: what a battery
  * feels. */

@@ -52,7 +52,9 @@ enum sr_log_level {
 
 /* Messages below `level` are not logged. Default: SR_LOG_NOTICE. */
 SR_API void sr_log_set_level(enum sr_log_level level);
+/* The level below which nothing is logged. */
 SR_API enum sr_log_level sr_log_get_level(void);
+/* Is a message with `level` logged? */
 SR_API bool sr_log_is_enabled(enum sr_log_level level);
 
 /* "debug", "info" ... "critical", "off"; a static string, never NULL. */
@@ -79,6 +81,7 @@ SR_API int sr_log_set_dest(const char *path);
 /* How large the file may become, in KB (1024 bytes); its backups are as large again,
  * each. Default 1024. Returns 0; SR_E_INVAL for 0; SR_E_STATE: called from a sink. */
 SR_API int sr_log_set_quota(uint32_t kb);
+/* In KB. */
 SR_API uint32_t sr_log_get_quota(void);
 
 /* Gets every message instead of file or stderr. `text` is escaped and cut like a
@@ -98,11 +101,12 @@ SR_API uint64_t sr_log_dropped(void);
 /* --- logging ------------------------------------------------------------ */
 
 #ifndef SR_LOG_COMPONENT
+/* Who speaks, in the lines of this source file. */
 #define SR_LOG_COMPONENT "app"
 #endif
 
-/* printf-like; the compiler checks the arguments, which are not evaluated when the
- * level is off. Never log credentials. */
+/* Each makes a message of its level, printf-like; the compiler checks the arguments, which
+ * are not evaluated when the level is off. Never log credentials. */
 #define sr_debug(...)    SR_LOG(SR_LOG_DEBUG, __VA_ARGS__)
 #define sr_info(...)     SR_LOG(SR_LOG_INFO, __VA_ARGS__)
 #define sr_notice(...)   SR_LOG(SR_LOG_NOTICE, __VA_ARGS__)
@@ -110,13 +114,14 @@ SR_API uint64_t sr_log_dropped(void);
 #define sr_error(...)    SR_LOG(SR_LOG_ERROR, __VA_ARGS__)
 #define sr_critical(...) SR_LOG(SR_LOG_CRITICAL, __VA_ARGS__)
 
+/* The same for a level that is known at run time. */
 #define SR_LOG(level, ...)                                        \
     do {                                                          \
         if (SR_LOG_ON(level))                                     \
             sr_log_write((level), SR_LOG_COMPONENT, __VA_ARGS__); \
     } while (0)
 
-/* The functions behind the macros, for bindings: they check the level, too. */
+/* The functions behind the macros, for bindings: both check the level, too. */
 SR_API void sr_log_write(enum sr_log_level level, const char *component,
                          const char *format, ...) SR_PRINTF(3, 4);
 SR_API void sr_log_vwrite(enum sr_log_level level, const char *component,
@@ -125,6 +130,7 @@ SR_API void sr_log_vwrite(enum sr_log_level level, const char *component,
 /* The level, for SR_LOG_ON() alone: an atomic that C++ can include. */
 SR_API extern int sr_log_threshold;
 #if defined(__GNUC__)
+/* Is `level` logged? One comparison. */
 #define SR_LOG_ON(level) \
     ((int)(level) >= __atomic_load_n(&sr_log_threshold, __ATOMIC_RELAXED))
 #else

@@ -36,6 +36,8 @@ enum sr_type { SR_NONE, SR_STRING, SR_INTEGER, SR_FLOAT };
 
 /* --- lexer ------------------------------------------------------------- */
 
+/* What comes next in the text: a value, the end of a row, the end of the text, or
+ * something malformed. */
 enum sr_token { SR_TOKEN_VALUE, SR_TOKEN_NEWLINE, SR_TOKEN_END, SR_TOKEN_ERROR };
 
 /* A value as it stands in the text: for a quoted one, the bytes between the
@@ -43,8 +45,8 @@ enum sr_token { SR_TOKEN_VALUE, SR_TOKEN_NEWLINE, SR_TOKEN_END, SR_TOKEN_ERROR }
 struct sr_span {
     size_t offset; /* of the first byte, in the text */
     size_t len;    /* bytes */
-    bool quoted;
-    bool escaped; /* holds `""` */
+    bool quoted;   /* stood in quotes */
+    bool escaped;  /* holds `""` */
 };
 
 /* On the stack of the caller; the fields are the lexer's own. */
@@ -58,6 +60,7 @@ struct sr_lexer {
     uint64_t stops; /* bytes at which a value may end */
 };
 
+/* Begins to read `text`; nothing to release afterwards. */
 SR_API void sr_lexer_init(struct sr_lexer *lexer, const char *text, size_t len);
 
 /* The next token. *ret_span is set for SR_TOKEN_VALUE only. A row `a,,b` is
@@ -78,6 +81,7 @@ struct sr_parser {
     size_t line;
 };
 
+/* Begins to read `text`. */
 SR_API void sr_parser_init(struct sr_parser *parser, const char *text, size_t len);
 
 /* Frees what reading allocated; the parser may be initialised again. */
@@ -121,7 +125,7 @@ SR_API const char *sr_record_bytes(struct sr_record *record, size_t i, size_t *r
 /* SR_NONE if the row has no value `i`. */
 SR_API enum sr_type sr_record_type(const struct sr_record *record, size_t i);
 
-/* Value `i` as a number. Returns 0; SR_E_NOTFOUND if the row has no such value;
+/* Value `i` as a number. Each returns 0; SR_E_NOTFOUND if the row has no such value;
  * SR_E_INVAL if it is not such a number or does not fit. A quoted number is
  * accepted. */
 SR_API int sr_record_uint(struct sr_record *record, size_t i, uint64_t *ret_number);

@@ -10,7 +10,8 @@
  * forgotten when the platform has acknowledged it: HTTP 200 for its request, PUBACK
  * for its publish. Until then it is sent again after every reconnect, so a row can
  * arrive twice, at most a window's worth. A connection that fails is tried again for
- * ever, first after about 0.2 s, later up to 60 s, with jitter.
+ * ever, first after about 0.2 s, later up to 60 s, with jitter. Rows that HTTP status 400,
+ * 413 or 422 refuses together are sent again one by one, and one refused alone is dropped.
  *
  * An agent has one reporter. Loop thread only. Wire: docs/protocol/mqtt.md. */
 #ifndef SMARTREST_REPORTER_H
@@ -63,23 +64,37 @@ SR_API int sr_reporter_set_window(struct sr_reporter *reporter, unsigned publish
 /* Bytes of rows that may wait, 4096 to 1 GiB, with about 40 bytes for each row's
  * keeping. Default 1 MiB. Any time; shrinking drops the oldest. */
 SR_API int sr_reporter_set_capacity(struct sr_reporter *reporter, size_t bytes);
+/* That bound. 0 for NULL. */
+SR_API size_t sr_reporter_capacity(const struct sr_reporter *reporter);
+
+/* --- sleep ------------------------------------------------------------- */
+
+/* Asleep, nothing is sent: rows with SR_PRIO_BUF wait, others are discarded. What is under
+ * way stays under way, and a connection stays up. Any time; both accept NULL and repeats. */
+SR_API void sr_reporter_sleep(struct sr_reporter *reporter);
+SR_API void sr_reporter_resume(struct sr_reporter *reporter);
+SR_API bool sr_reporter_is_sleeping(const struct sr_reporter *reporter);
 
 /* --- what it did ------------------------------------------------------- */
 
+/* Numbers since the reporter was made, but for the first three: as it is now. */
 struct sr_reporter_stats {
-    bool connected;
+    bool connected;                       /* the platform answers */
     uint64_t rows_waiting, bytes_waiting; /* now, those under way included */
     uint64_t rows_queued;                 /* accepted by sr_agent_send*() */
     uint64_t rows_sent;                   /* handed to the network, repeats included */
-    uint64_t rows_acked;
-    uint64_t rows_dropped;  /* to make room */
-    uint64_t requests_sent; /* publishes, or HTTP requests */
-    uint64_t bytes_sent;    /* of their payloads */
-    uint64_t rows_received;
+    uint64_t rows_acked;                  /* and forgotten */
+    uint64_t rows_dropped; /* to make room, or since the platform never takes them */
+    uint64_t
+        rows_given_up; /* without SR_PRIO_BUF: after all retries, or while asleep */
+    uint64_t requests_sent;  /* publishes, or HTTP requests */
+    uint64_t bytes_sent;     /* of their payloads */
+    uint64_t rows_received;  /* answers and operations */
     uint64_t rows_malformed; /* received, and not understood */
     uint64_t connects;       /* that succeeded */
     uint64_t disconnects;    /* of these, that were lost */
 };
+/* Accepts NULL for `reporter`: all zero. */
 SR_API void sr_reporter_stats(const struct sr_reporter *reporter,
                               struct sr_reporter_stats *ret_stats);
 

@@ -37,12 +37,13 @@ struct sr_row {
 SR_API void sr_row_init(struct sr_row *row, size_t limit);
 /* Empties the row and its error, keeps the memory. */
 SR_API void sr_row_clear(struct sr_row *row);
+/* Frees what the row holds. */
 SR_API void sr_row_release(struct sr_row *row);
 
 /* Begins a row with message id `id`. */
 SR_API void sr_row_start(struct sr_row *row, unsigned id);
 
-/* Append one value each, to the row begun last; without one, the value is the
+/* Each appends one value, to the row begun last; without one, the value is the
  * first of a row. `text` NULL is an empty value. */
 SR_API void sr_row_string(struct sr_row *row, const char *text);
 SR_API void sr_row_bytes(struct sr_row *row, const char *bytes, size_t len);
@@ -58,7 +59,7 @@ SR_API void sr_row_double(struct sr_row *row, double number);
  * for JSON first and for CSV then. */
 SR_API void sr_row_json(struct sr_row *row, const char *text);
 
-/* Appends a row made like printf() makes text. Commas and line ends in `format`
+/* Both append a row made like printf() makes text. Commas and line ends in `format`
  * part values and rows; what a conversion puts into a value never does: the
  * whole value is quoted if it needs it. A value that `format` itself writes in
  * quotes is quoted, and quotes inside it are doubled.
@@ -77,6 +78,7 @@ SR_API void sr_row_vformat(struct sr_row *row, const char *format, va_list args)
 SR_API int sr_row_error(const struct sr_row *row);
 /* The text without a final line end; the row's, valid until it changes. */
 SR_API const char *sr_row_text(const struct sr_row *row);
+/* Bytes of it. */
 SR_API size_t sr_row_len(const struct sr_row *row);
 
 #ifdef __cplusplus

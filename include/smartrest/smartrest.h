@@ -6,6 +6,7 @@
  *     sr_agent_integrate    templates and the device's object in the platform
  *     sr_timer_new, sr_agent_on_message ...
  *     sr_reporter_new_mqtt  (or _http) carries what sr_agent_send queues
+ *     sr_push_new           operations for an agent that reports by HTTP
  *     sr_agent_loop         until sr_agent_stop
  *     sr_agent_free         and everything that was made for it
  */
@@ -13,13 +14,23 @@
 #define SMARTREST_SMARTREST_H
 
 #include <smartrest/agent.h>
+#include <smartrest/binary.h>
 #include <smartrest/error.h>
+#include <smartrest/http.h>
 #include <smartrest/log.h>
+#include <smartrest/loop.h>
+#include <smartrest/mqtt.h>
+#include <smartrest/net.h>
 #include <smartrest/options.h>
+#include <smartrest/push.h>
 #include <smartrest/record.h>
 #include <smartrest/reporter.h>
 #include <smartrest/row.h>
+#include <smartrest/settings.h>
+#include <smartrest/socket.h>
+#include <smartrest/template.h>
 #include <smartrest/timer.h>
 #include <smartrest/watch.h>
+#include <smartrest/watchdog.h>
 
 #endif

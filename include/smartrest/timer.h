@@ -22,6 +22,7 @@ extern "C" {
 struct sr_agent;
 struct sr_timer;
 
+/* What a timer calls. */
 typedef void (*sr_timer_fn)(struct sr_agent *agent, struct sr_timer *timer, void *arg);
 
 /* Makes a timer, not active yet. `interval_ms`: milliseconds; 0 is taken as 1.
@@ -38,8 +39,10 @@ SR_API struct sr_timer *sr_timer_free(struct sr_timer *timer);
 SR_API int sr_timer_start(struct sr_timer *timer);
 /* Accepts NULL and stopped timers. */
 SR_API void sr_timer_stop(struct sr_timer *timer);
+/* Started, and not stopped since. false for NULL. */
 SR_API bool sr_timer_is_active(const struct sr_timer *timer);
 
+/* Milliseconds. 0 for NULL. */
 SR_API uint64_t sr_timer_interval(const struct sr_timer *timer);
 /* Takes effect when the timer is next started or has next fired. SR_E_INVAL for NULL. */
 SR_API int sr_timer_set_interval(struct sr_timer *timer, uint64_t interval_ms);

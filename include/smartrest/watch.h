@@ -16,6 +16,7 @@ extern "C" {
 struct sr_agent;
 struct sr_watch;
 
+/* Bits that may be combined. */
 enum sr_watch_events { SR_READABLE = 1, SR_WRITABLE = 2 };
 
 /* `events`: what is the case now; both bits when the descriptor failed, so that the

@@ -2,6 +2,7 @@
 #include "agent/agent_p.h"
 #include "base/device_id.h"
 #include "loop/handles.h"
+#include <smartrest/push.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #define SR_LOG_COMPONENT "agent"
 #include <smartrest/log.h>
 
-enum { OUTBOX_BYTES = 1024 * 1024, BOOTSTRAP_INTERVAL_MS = 2000 };
+enum { BOOTSTRAP_INTERVAL_MS = 2000 };
 
 /* The platform's published account for devices without credentials. */
 static const char bootstrap_tenant[] = "management",
@@ -35,6 +36,7 @@ static void on_wake(void *arg)
     struct sr_agent *agent = arg;
 
     drop_dead_reporters(agent);
+    sr_agent_drop_dead_pushes(agent);
     if (agent->reporter)
         sr_reporter_look(agent->reporter);
 }
@@ -47,17 +49,21 @@ static void on_contact_overdue(void *arg)
     if (!agent->reporter || sr_reporter_reached(agent->reporter))
         return;
     reason = sr_reporter_reason(agent->reporter);
-    sr_agent_fail(agent, SR_E_UNREACHABLE, "%s",
-                  *reason ? reason : "the broker is silent");
+    if (*reason)
+        sr_agent_fail(agent, SR_E_UNREACHABLE, "%s", reason);
+    else
+        sr_agent_fail(agent, SR_E_UNREACHABLE, "%s://%s:%u does not answer",
+                      agent->broker.scheme, agent->broker.host,
+                      (unsigned)agent->broker.port);
     agent->gave_up = true;
 }
 
 static int init(struct sr_agent *agent, const char *server, const char *device_id)
 {
-    int rc = sr_loop_new(on_wake, agent, &agent->loop);
+    int rc = sr_loop_make(on_wake, agent, &agent->loop);
 
     if (!rc)
-        rc = sr_outbox_new(OUTBOX_BYTES, &agent->outbox);
+        rc = sr_outbox_new((size_t)agent->settings.capacity, &agent->outbox);
     if (!rc)
         rc = sr_deadline_init(&agent->contact, agent->loop, on_contact_overdue, agent);
     if (!rc)
@@ -78,6 +84,7 @@ int sr_agent_new(const char *server, const char *device_id, struct sr_agent **re
 
     if (!agent)
         return SR_E_NOMEM;
+    sr_settings_init(&agent->settings);
     rc = init(agent, server, device_id);
     if (rc)
         destroy(agent);
@@ -88,12 +95,15 @@ int sr_agent_new(const char *server, const char *device_id, struct sr_agent **re
 
 static void destroy(struct sr_agent *agent)
 {
+    sr_push_free(agent->push);
+    sr_agent_drop_dead_pushes(agent);
     drop_dead_reporters(agent);
     if (agent->reporter)
         sr_reporter_destroy(agent->reporter);
     sr_http_free(agent->http);
     sr_deadline_release(&agent->contact);
-    sr_loop_free(agent->loop);
+    sr_loop_destroy(agent->loop);
+    sr_agent_put_signals_back(agent);
     sr_outbox_free(agent->outbox);
     sr_dispatch_release(&agent->dispatch);
     sr_credentials_release(&agent->credentials);
@@ -105,7 +115,7 @@ static void destroy(struct sr_agent *agent)
     free(agent->xid);
     free(agent->id);
     free(agent->srversion);
-    free(agent->ca_file);
+    sr_settings_release(&agent->settings);
     if (agent->answer)
         explicit_bzero(agent->answer, agent->answer_len); /* it may be a password */
     free(agent->answer);
@@ -131,6 +141,8 @@ int sr_agent_enter(struct sr_agent *agent)
         return SR_E_INVAL;
     if (agent->loop->running)
         return SR_E_STATE;
+    if (agent->doomed)
+        return SR_E_STOPPED;
     agent->depth++;
     return 0;
 }
@@ -177,6 +189,14 @@ int sr_replace_text(char **text, const char *to)
     return 0;
 }
 
+int sr_agent_refuse_url(struct sr_agent *agent, const char *what, const char *url,
+                        const char *reason)
+{
+    if (strchr(url, '@'))
+        return sr_agent_fail(agent, SR_E_INVAL, "the %s's URL %s", what, reason);
+    return sr_agent_fail(agent, SR_E_INVAL, "%s '%.300s': %s", what, url, reason);
+}
+
 int sr_agent_check_setup(struct sr_agent *agent)
 {
     struct sr_url url;
@@ -186,12 +206,10 @@ int sr_agent_check_setup(struct sr_agent *agent)
     if (agent->url)
         return 0;
     if (sr_url_parse(agent->server, &url, &reason))
-        return sr_agent_fail(agent, SR_E_INVAL, "server '%s': %s", agent->server,
-                             reason);
+        return sr_agent_refuse_url(agent, "server", agent->server, reason);
     if (strncmp(url.scheme, "http", 4))
-        return sr_agent_fail(agent, SR_E_INVAL,
-                             "server '%s': it must begin with http:// or https://",
-                             agent->server);
+        return sr_agent_refuse_url(agent, "server", agent->server,
+                                   "it must begin with http:// or https://");
     if (!sr_device_id_valid(agent->device_id, &reason))
         return sr_agent_fail(agent, SR_E_INVAL, "device id '%s': %s", agent->device_id,
                              reason);
@@ -207,11 +225,12 @@ int sr_agent_check_setup(struct sr_agent *agent)
 
 int sr_agent_open_http(struct sr_agent *agent)
 {
+    const struct sr_net net = sr_settings_net(&agent->settings);
     int rc = sr_agent_check_setup(agent);
 
     if (rc || agent->http)
         return rc;
-    rc = sr_http_new(agent->loop, agent->ca_file, &agent->http);
+    rc = sr_http_new(agent->loop, &net, &agent->http);
     return rc ? sr_agent_fail(agent, rc, "out of memory") : 0;
 }
 
@@ -220,18 +239,13 @@ void sr_agent_set_wait(struct sr_agent *agent, uint64_t wait_ms)
     agent->wait_ms = wait_ms;
 }
 
-int sr_agent_set_ca_file(struct sr_agent *agent, const char *path)
-{
-    return sr_replace_text(&agent->ca_file, path);
-}
-
 int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
                              const char *user, const char *password)
 {
     char *login;
     int rc;
 
-    if (agent->reporter)
+    if (agent->reporter && sr_reporter_started(agent->reporter))
         return sr_agent_fail(agent, SR_E_STATE,
                              "the reporter has its credentials already");
     rc = sr_credentials_set(&agent->credentials, tenant, user, password);
@@ -246,11 +260,19 @@ int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
     return 0;
 }
 
+bool sr_id_valid(const char *text)
+{
+    if (!text || !*text || strlen(text) > SR_ID_MAX)
+        return false;
+    for (; *text; text++)
+        if ((unsigned char)*text <= ' ' || strchr(",\"+#\x7f", *text))
+            return false;
+    return true;
+}
+
 static int set_number(char **text, const char *to)
 {
-    if (!to || !*to || strlen(to) > 255)
-        return SR_E_INVAL;
-    return sr_replace_text(text, to);
+    return sr_id_valid(to) ? sr_replace_text(text, to) : SR_E_INVAL;
 }
 
 int sr_agent_set_xid(struct sr_agent *agent, const char *xid)
@@ -311,7 +333,7 @@ int sr_agent_loop(struct sr_agent *agent)
 
     if (rc)
         return rc;
-    rc = sr_loop_run(agent->loop, &agent->gave_up);
+    rc = sr_loop_run_until(agent->loop, &agent->gave_up);
     if (rc == SR_E_STOPPED)
         rc = 0;
     else if (!rc)
@@ -322,37 +344,6 @@ int sr_agent_loop(struct sr_agent *agent)
 void sr_agent_stop(struct sr_agent *agent)
 {
     sr_loop_stop(agent->loop);
-}
-
-struct stop_signal {
-    uv_signal_t uv; /* first: see sr_handle_close() */
-    struct sr_agent *agent;
-};
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-    (void)number;
-    sr_agent_stop(((struct stop_signal *)handle)->agent);
-}
-
-int sr_agent_stop_on(struct sr_agent *agent, int signal_number)
-{
-    struct stop_signal *signal = calloc(1, sizeof *signal);
-
-    if (!signal)
-        return SR_E_NOMEM;
-    if (uv_signal_init(&agent->loop->uv, &signal->uv)) {
-        free(signal);
-        return SR_E_NOMEM;
-    }
-    signal->agent = agent;
-    if (uv_signal_start(&signal->uv, on_signal, signal_number)) {
-        sr_handle_close((uv_handle_t *)&signal->uv);
-        return sr_agent_fail(agent, SR_E_INVAL, "signal %d cannot be handled",
-                             signal_number);
-    }
-    sr_loop_touch(agent->loop);
-    return 0;
 }
 
 int sr_agent_fd(const struct sr_agent *agent)
@@ -377,6 +368,11 @@ int sr_agent_dispatch(struct sr_agent *agent)
     else if (agent->gave_up)
         rc = SR_E_UNREACHABLE;
     return sr_agent_leave(agent, rc);
+}
+
+struct sr_loop *sr_agent_get_loop(struct sr_agent *agent)
+{
+    return agent ? agent->loop : NULL;
 }
 
 uint64_t sr_agent_wakeups(const struct sr_agent *agent)

@@ -5,6 +5,7 @@
 
 #include "agent/credentials.h"
 #include "agent/dispatch.h"
+#include "base/settings.h"
 #include "base/url.h"
 #include "http/http.h"
 #include "loop/loop.h"
@@ -19,13 +20,17 @@ struct sr_agent {
     struct sr_reporter *reporter;
     struct sr_reporter
         *dead_reporters; /* freed in callbacks; go with the next wake-up */
+    struct sr_push *push, *dead_pushes; /* the same */
     struct sr_dispatch dispatch;
+    sr_refused_fn refused;
+    void *refused_arg;
 
     char *server, *device_id;
     char *url;   /* of /s */
     char *login; /* tenant/user */
     struct sr_credentials credentials, bootstrap_account;
-    char *xid, *id, *srversion, *ca_file;
+    char *xid, *id, *srversion;
+    struct sr_settings settings;
     uint64_t wait_ms, bootstrap_interval_ms;
     unsigned bootstrap_attempts;
     sr_integrate_fn integrate;
@@ -38,6 +43,8 @@ struct sr_agent {
 
     char *answer; /* of the last request, NUL-terminated */
     size_t answer_len;
+
+    uint64_t stop_signals; /* bit n - 1 for signal n */
 
     int depth;   /* public calls that run the loop */
     bool doomed; /* freed from inside a callback */
@@ -65,6 +72,22 @@ int sr_agent_pause(struct sr_agent *agent, uint64_t ms);
 /* As sr_agent_request(), with another login; the answer is in agent->answer. */
 int sr_agent_exchange(struct sr_agent *agent, const char *login, const char *password,
                       const char *xid, const char *rows);
+
+/* "server 'http://...': reason"; a URL with a user in it may have a password in it, and is
+ * not repeated. Returns SR_E_INVAL. */
+int sr_agent_refuse_url(struct sr_agent *agent, const char *what, const char *url,
+                        const char *reason);
+
+/* Pushes that were freed in callbacks. Not from inside a callback of theirs. */
+void sr_agent_drop_dead_pushes(struct sr_agent *agent);
+
+/* Dispositions that sr_agent_stop_on() changed. When the loop is gone. */
+void sr_agent_put_signals_back(struct sr_agent *agent);
+
+/* Can `text` be an X-Id or the id of an object? It goes into rows, header lines and
+ * topics: 1 to 255 bytes, none of them blank, control byte, `,`, `"`, `+` or `#`. */
+enum { SR_ID_MAX = 255 };
+bool sr_id_valid(const char *text);
 
 /* Replaces *text by a copy of `to` (NULL: by NULL). Returns 0 or SR_E_NOMEM. */
 int sr_replace_text(char **text, const char *to);

@@ -14,17 +14,18 @@ enum { INTERVAL_MIN_MS = 100, LOGIN_MAX = 2048 };
 /* 70,<line>,<device id>,<tenant>,<user>,<password> */
 static int take_credentials(struct sr_agent *agent, struct sr_record *record)
 {
+    int rc;
     if (strcmp(sr_record_value(record, 2), agent->device_id)) {
         sr_warning("ignoring credentials for another device");
         return SR_E_NOTFOUND;
     }
-    if (sr_agent_set_credentials(agent, sr_record_value(record, 3),
-                                 sr_record_value(record, 4),
-                                 sr_record_value(record, 5))) {
-        sr_warning("ignoring credentials that are not complete");
-        return SR_E_NOTFOUND;
-    }
-    return 0;
+    rc = sr_agent_set_credentials(agent, sr_record_value(record, 3),
+                                  sr_record_value(record, 4),
+                                  sr_record_value(record, 5));
+    if (rc != SR_E_INVAL)
+        return rc;
+    sr_warning("ignoring credentials that are not complete");
+    return SR_E_NOTFOUND;
 }
 
 /* Returns 0 with credentials; SR_E_NOTFOUND, not yet; SR_E_AUTH. */
@@ -43,7 +44,8 @@ static int read_answer(struct sr_agent *agent)
             break;
         if (!strcmp(id, "70"))
             verdict = take_credentials(agent, record);
-        else if (!strcmp(id, "50") && !strcmp(sr_record_value(record, 2), "401"))
+        else if (!strcmp(id, "50") && (!strcmp(sr_record_value(record, 2), "401") ||
+                                       !strcmp(sr_record_value(record, 2), "403")))
             verdict = sr_agent_fail(agent, SR_E_AUTH,
                                     "%s refuses the bootstrap account", agent->url);
     }

@@ -202,13 +202,13 @@ static int sync_directory_of(const char *path)
 
     if (!copy)
         return SR_E_NOMEM;
+    /* One that may be written and not read cannot be opened, nor some be synced. */
     fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
-        /* Some file systems cannot sync a directory, and do not have to. */
         rc = fsync(fd) && errno != EINVAL ? SR_E_IO : 0;
         close(fd);
     } else {
-        rc = SR_E_IO;
+        rc = errno == EACCES ? 0 : SR_E_IO;
     }
     free(copy);
     return rc;
@@ -234,13 +234,14 @@ int sr_credentials_store(const char *path, const struct sr_credentials *credenti
     if (!rc && rename(name, path))
         rc = SR_E_IO;
     saved = errno;
-    if (rc)
+    if (rc) {
         unlink(name);
-    else
+    } else {
         rc = sync_directory_of(path);
+        saved = errno;
+    }
     free(name);
     explicit_bzero(text, sizeof text);
-    if (rc && saved)
-        errno = saved;
+    errno = saved;
     return rc;
 }

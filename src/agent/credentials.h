@@ -26,7 +26,7 @@ int sr_credentials_load(const char *path, struct sr_credentials *credentials,
 int sr_credentials_probe(const char *path);
 
 /* Replaces the file atomically, mode 0600; on disk when this returns. Returns 0; SR_E_IO,
- * see errno: the old file is untouched; SR_E_NOMEM. */
+ * see errno: the path has the old file, or the new one, whole; SR_E_NOMEM. */
 int sr_credentials_store(const char *path, const struct sr_credentials *credentials);
 
 #endif

@@ -154,15 +154,32 @@ static const char *take_from(struct scope *scope)
     return scope->xid;
 }
 
-/* A row that the platform refused, and nobody in the application cares: say it here. */
-static void unhandled(struct sr_record *record, uint64_t id)
+static bool is_refusal(uint64_t id)
 {
-    if (id == 40 || id == 41 || id == 42 || id == 43 || id == 45 || id == 50)
+    return id == 40 || id == 41 || id == 42 || id == 43 || id == 45 || id == 50;
+}
+
+static void tell_refusal(struct sr_agent *agent, struct sr_record *record)
+{
+    const char *row = NULL;
+    size_t len = 0;
+    uint64_t line;
+
+    if (agent->reporter && !sr_record_uint(record, 1, &line))
+        row = sr_reporter_cause(agent->reporter, line, &len);
+    agent->refused(agent, record, row, row ? len : 0, agent->refused_arg);
+}
+
+/* A row that the platform refused, and nobody in the application cares: say it here. */
+static void unhandled(const struct sr_agent *agent, struct sr_record *record,
+                      uint64_t id)
+{
+    if (!is_refusal(id))
+        sr_debug("no handler for message %lu", (unsigned long)id);
+    else if (!agent->refused)
         sr_warning("the platform refused a row: %s,%s,%s,%s",
                    sr_record_value(record, 0), sr_record_value(record, 1),
                    sr_record_value(record, 2), sr_record_value(record, 3));
-    else
-        sr_debug("no handler for message %lu", (unsigned long)id);
 }
 
 static bool dispatch_row(struct sr_agent *agent, struct scope *scope,
@@ -172,15 +189,19 @@ static bool dispatch_row(struct sr_agent *agent, struct scope *scope,
     const char *xid;
     uint64_t id;
 
-    if (sr_record_uint(record, 0, &id) || id > UINT32_MAX)
+    if (sr_record_uint(record, 0, &id) || id > UINT32_MAX) {
+        take_from(scope);
         return false;
+    }
     if (id == 87)
         return open_group(scope, record);
     xid = canonical(agent, take_from(scope));
     if (sr_dispatch_find(&agent->dispatch, xid, (uint32_t)id, &handler))
         handler.fn(agent, record, handler.arg);
     else
-        unhandled(record, id);
+        unhandled(agent, record, id);
+    if (is_refusal(id) && agent->refused && !agent->doomed)
+        tell_refusal(agent, record);
     return true;
 }
 
@@ -198,6 +219,8 @@ void sr_agent_received(void *arg, const char *xid, const char *rows, size_t len,
         if (rc == SR_E_NOMEM)
             break;
         ++*rows_seen;
+        if (rc)
+            take_from(&scope); /* it was announced, too */
         if (rc || !dispatch_row(agent, &scope, record)) {
             ++*malformed;
             sr_warning("row %zu of a message is malformed", sr_parser_line(&parser));
@@ -215,7 +238,15 @@ int sr_agent_on_message(struct sr_agent *agent, uint32_t id, sr_message_fn fn,
 int sr_agent_on_xmessage(struct sr_agent *agent, const char *xid, uint32_t id,
                          sr_message_fn fn, void *arg)
 {
-    if (!agent || !xid || !*xid)
+    if (!agent || !sr_id_valid(xid))
         return SR_E_INVAL;
     return sr_dispatch_set(&agent->dispatch, canonical(agent, xid), id, fn, arg);
+}
+
+void sr_agent_on_refused(struct sr_agent *agent, sr_refused_fn fn, void *arg)
+{
+    if (!agent)
+        return;
+    agent->refused = fn;
+    agent->refused_arg = arg;
 }

@@ -21,8 +21,8 @@ enum {
 struct outcome {
     unsigned id;     /* message id of the row that decided, 0 if no row came */
     unsigned status; /* HTTP status of a row 50 */
-    char value[256]; /* value 2 (of row 20: value 1) */
-    char text[256];  /* last value: what the platform says about an error */
+    char value[SR_ID_MAX + 2]; /* value 2 (of row 20: value 1); cut, it is no id */
+    char text[256];            /* last value: what the platform says about an error */
 };
 
 static bool is_error_row(uint64_t id)

@@ -11,6 +11,7 @@ static int make(struct sr_agent *agent, struct sr_reporter **ret_reporter)
     const struct sr_reporter_config config = {
         .loop = agent->loop,
         .outbox = agent->outbox,
+        .settings = &agent->settings,
         .received = sr_agent_received,
         .arg = agent,
     };
@@ -27,10 +28,14 @@ static int make(struct sr_agent *agent, struct sr_reporter **ret_reporter)
 
 int sr_reporter_new_http(struct sr_agent *agent, struct sr_reporter **ret_reporter)
 {
+    int rc;
+
     if (!agent || !ret_reporter)
         return SR_E_INVAL;
-    agent->by_mqtt = false;
-    return make(agent, ret_reporter);
+    rc = make(agent, ret_reporter);
+    if (!rc)
+        agent->by_mqtt = false;
+    return rc;
 }
 
 int sr_reporter_new_mqtt(struct sr_agent *agent, const char *broker,
@@ -38,18 +43,21 @@ int sr_reporter_new_mqtt(struct sr_agent *agent, const char *broker,
 {
     const char *reason = "";
     struct sr_url url;
+    int rc;
 
     if (!agent || !broker || !ret_reporter)
         return SR_E_INVAL;
     if (sr_url_parse(broker, &url, &reason))
-        return sr_agent_fail(agent, SR_E_INVAL, "broker '%s': %s", broker, reason);
+        return sr_agent_refuse_url(agent, "broker", broker, reason);
     if (strncmp(url.scheme, "mqtt", 4))
-        return sr_agent_fail(agent, SR_E_INVAL,
-                             "broker '%s': it must begin with mqtt:// or mqtts://",
-                             broker);
+        return sr_agent_refuse_url(agent, "broker", broker,
+                                   "it must begin with mqtt:// or mqtts://");
+    rc = make(agent, ret_reporter);
+    if (rc)
+        return rc;
     agent->by_mqtt = true;
     agent->broker = url;
-    return make(agent, ret_reporter);
+    return 0;
 }
 
 /* The collections whose operations the agent handles, its own first. */
@@ -80,11 +88,11 @@ static int new_mqtt_transport(struct sr_agent *agent,
                               struct sr_transport **ret_transport)
 {
     char client_id[2 + 1000 + 1] = "d:";
-    const struct sr_mqtt_options options = {
+    const struct sr_mqtt_link_options options = {
         .host = agent->broker.host,
         .port = agent->broker.port,
         .tls = agent->broker.tls,
-        .ca_file = agent->ca_file,
+        .net = sr_settings_net(&agent->settings),
         .client_id = strcat(client_id, agent->device_id),
         .user = agent->login,
         .password = agent->credentials.password,
@@ -139,6 +147,7 @@ int sr_reporter_start(struct sr_reporter *reporter)
         rc = sr_reporter_begin(reporter, transport, agent->xid);
     if (rc)
         return *agent->error ? rc : sr_agent_fail(agent, rc, "%s", sr_strerror(rc));
+    agent->gave_up = false;
     if (agent->wait_ms)
         sr_deadline_set(&agent->contact, agent->wait_ms);
     return 0;

@@ -23,6 +23,8 @@ struct attempt {
 
 static void keep_answer(struct sr_agent *agent, const char *body, size_t len)
 {
+    if (agent->answer)
+        explicit_bzero(agent->answer, agent->answer_len);
     free(agent->answer);
     agent->answer_len = 0;
     agent->answer = malloc(len + 1);
@@ -63,7 +65,7 @@ static int try_once(struct sr_agent *agent, const struct sr_http_post *post,
     rc = sr_http_post(agent->http, post, on_answer, attempt, &request);
     if (rc)
         return rc;
-    rc = sr_loop_run(agent->loop, &attempt->done);
+    rc = sr_loop_run_until(agent->loop, &attempt->done);
     if (rc && !attempt->done)
         sr_http_cancel(request);
     return rc;
@@ -105,7 +107,7 @@ int sr_agent_pause(struct sr_agent *agent, uint64_t ms)
     if (rc)
         return sr_agent_fail(agent, rc, "out of memory");
     sr_deadline_set(&pause, ms);
-    rc = sr_loop_run(agent->loop, &over);
+    rc = sr_loop_run_until(agent->loop, &over);
     sr_deadline_release(&pause);
     return rc == SR_E_STOPPED ? sr_agent_fail(agent, rc, "stopped") : rc;
 }

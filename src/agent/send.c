@@ -3,8 +3,8 @@
 #include <smartrest/row.h>
 #include <string.h>
 
-/* Is `text` one or more rows, the first of them with at least `values` values? */
-static bool is_rows(const char *text, size_t len, size_t values)
+/* Is `text` one or more rows, whose first begins with `ids` values that are not empty? */
+static bool is_rows(const char *text, size_t len, size_t ids)
 {
     struct sr_lexer lexer;
     struct sr_span span;
@@ -18,10 +18,10 @@ static bool is_rows(const char *text, size_t len, size_t values)
             return false;
         if (token == SR_TOKEN_NEWLINE)
             first_row = false;
-        else if (first_row && ++in_first == 1 && (!span.len || span.quoted))
+        else if (first_row && in_first++ < ids && (!span.len || span.quoted))
             return false; /* no id, no row */
     }
-    return in_first >= values;
+    return in_first >= ids;
 }
 
 static size_t without_line_ends(const char *text)

@@ -2,7 +2,6 @@
 #include "loop/loop.h"
 
 #include "loop/handles.h"
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -21,9 +20,13 @@ static void on_prepare(uv_prepare_t *handle)
 
     loop->turns++;
     loop->dirty = false;
+    /* A timer that was due when the turn began has run already, and may have done it:
+     * then nobody is left to end the wait. */
+    if (loop->done && *loop->done)
+        uv_stop(&loop->uv);
 }
 
-int sr_loop_new(void (*wake)(void *arg), void *arg, struct sr_loop **ret_loop)
+int sr_loop_make(void (*wake)(void *arg), void *arg, struct sr_loop **ret_loop)
 {
     struct sr_loop *loop = calloc(1, sizeof *loop);
     int rc;
@@ -69,7 +72,7 @@ static void close_leftover(uv_handle_t *handle, void *arg)
         sr_handle_close(handle);
 }
 
-void sr_loop_free(struct sr_loop *loop)
+void sr_loop_destroy(struct sr_loop *loop)
 {
     if (!loop)
         return;
@@ -81,20 +84,18 @@ void sr_loop_free(struct sr_loop *loop)
     free(loop);
 }
 
-/* TLS libraries write to sockets without MSG_NOSIGNAL. The process's disposition of
- * SIGPIPE is the application's, so the signal is kept from this thread instead. */
-static bool hold_sigpipe(sigset_t *ret_old)
+void sr_sigpipe_hold(struct sr_sigpipe *hold)
 {
     sigset_t pipe_only, pending;
 
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
     sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe_only, ret_old);
-    return sigismember(&pending, SIGPIPE) == 1;
+    hold->was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &hold->old);
 }
 
-static void release_sigpipe(const sigset_t *old, bool was_pending)
+void sr_sigpipe_release(const struct sr_sigpipe *hold)
 {
     sigset_t pipe_only, pending;
     const struct timespec at_once = { 0 };
@@ -102,32 +103,37 @@ static void release_sigpipe(const sigset_t *old, bool was_pending)
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
     sigpending(&pending);
-    if (!was_pending && sigismember(&pending, SIGPIPE) == 1)
+    if (!hold->was_pending && sigismember(&pending, SIGPIPE) == 1)
         sigtimedwait(&pipe_only, NULL, &at_once);
-    pthread_sigmask(SIG_SETMASK, old, NULL);
+    pthread_sigmask(SIG_SETMASK, &hold->old, NULL);
 }
 
 void sr_loop_turn(struct sr_loop *loop, bool wait)
 {
-    sigset_t old;
-    bool was_pending = hold_sigpipe(&old);
+    struct sr_sigpipe hold;
 
+    sr_sigpipe_hold(&hold);
     loop->running = true;
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     loop->running = false;
-    release_sigpipe(&old, was_pending);
+    sr_sigpipe_release(&hold);
 }
 
-int sr_loop_run(struct sr_loop *loop, const bool *done)
+int sr_loop_run_until(struct sr_loop *loop, const bool *done)
 {
+    int rc = 0;
+
     if (loop->running)
         return SR_E_STATE;
-    while (!done || !*done) {
+    loop->done = done;
+    while (!rc && (!done || !*done)) {
         if (sr_loop_stopped(loop))
-            return SR_E_STOPPED;
-        sr_loop_turn(loop, true);
+            rc = SR_E_STOPPED;
+        else
+            sr_loop_turn(loop, true);
     }
-    return 0;
+    loop->done = NULL;
+    return rc;
 }
 
 bool sr_loop_stopped(struct sr_loop *loop)

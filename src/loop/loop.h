@@ -2,12 +2,14 @@
 /* One libuv loop with what the rest of the library needs of it: turns, a wake-up from
  * other threads, stop from anywhere, and a count of how often it woke.
  *
- *     sr_loop_new -> sr_loop_run / sr_loop_turn ... -> sr_loop_free
+ *     sr_loop_make -> sr_loop_run_until / sr_loop_turn ... -> sr_loop_destroy
  */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 
+#include <signal.h>
 #include <smartrest/error.h>
+#include <smartrest/loop.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +21,8 @@ struct sr_loop {
     uv_prepare_t prepare;
     uint64_t turns;
     bool running;     /* inside a turn: every callback runs there */
+    bool doomed;      /* freed by sr_loop_free() from there */
+    const bool *done; /* what sr_loop_run_until() waits for, or NULL */
     bool dirty;       /* a descriptor is not yet known to the kernel's poll */
     atomic_bool stop; /* set by sr_loop_stop(), consumed by whoever runs the loop */
     void (*on_wake)(void *arg);
@@ -27,31 +31,37 @@ struct sr_loop {
 };
 
 /* `on_wake` runs on the loop's thread after sr_loop_wake(). Returns 0, SR_E_NOMEM, SR_E_IO. */
-int sr_loop_new(void (*on_wake)(void *arg), void *arg, struct sr_loop **ret_loop);
+int sr_loop_make(void (*on_wake)(void *arg), void *arg, struct sr_loop **ret_loop);
 
 /* Closes what is left on the loop (timers, watches) and frees it. Not from inside a
  * callback. Accepts NULL. */
-void sr_loop_free(struct sr_loop *loop);
+void sr_loop_destroy(struct sr_loop *loop);
 
 /* One turn: waits for something to do unless `wait` is false, and does it. */
 void sr_loop_turn(struct sr_loop *loop, bool wait);
 
 /* Turns until *done, or sr_loop_stop(). Returns 0, SR_E_STOPPED, or SR_E_STATE from inside
  * a callback. `done` NULL: for ever. */
-int sr_loop_run(struct sr_loop *loop, const bool *done);
+int sr_loop_run_until(struct sr_loop *loop, const bool *done);
 
 /* True once after sr_loop_stop(). */
 bool sr_loop_stopped(struct sr_loop *loop);
 
-/* Any thread; sr_loop_stop() also from a signal handler. */
+/* Any thread. */
 void sr_loop_wake(struct sr_loop *loop);
-void sr_loop_stop(struct sr_loop *loop);
-
-/* To wait on the loop from outside: milliseconds until the next turn is due, -1 never. */
-int sr_loop_timeout(struct sr_loop *loop);
 
 /* A descriptor was added or changed: the next turn must not wait to make it known. */
 void sr_loop_touch(struct sr_loop *loop);
+
+/* TLS libraries and libmosquitto write to sockets without MSG_NOSIGNAL. The process's
+ * disposition of SIGPIPE is the application's, so the signal is kept from this thread
+ * instead: during turns, and where they close connections outside of one. */
+struct sr_sigpipe {
+    sigset_t old;
+    bool was_pending;
+};
+void sr_sigpipe_hold(struct sr_sigpipe *hold);
+void sr_sigpipe_release(const struct sr_sigpipe *hold);
 
 /* Monotonic milliseconds. */
 uint64_t sr_now_ms(void);

@@ -26,8 +26,11 @@ void sr_handle_close(uv_handle_t *handle)
 int sr_loop_add_timer(struct sr_loop *loop, uint64_t interval_ms, sr_timer_fn fn,
                       void *arg, struct sr_timer **ret_timer)
 {
-    struct sr_timer *timer = calloc(1, sizeof *timer);
+    struct sr_timer *timer;
 
+    if (!loop || !fn || !ret_timer)
+        return SR_E_INVAL;
+    timer = calloc(1, sizeof *timer);
     if (!timer)
         return SR_E_NOMEM;
     uv_timer_init(&loop->uv, &timer->uv);

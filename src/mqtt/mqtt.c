@@ -2,14 +2,17 @@
 #include "mqtt/mqtt.h"
 
 #include "base/backoff.h"
+#include "base/net.h"
 #include "loop/handles.h"
 #include "mqtt/connect.h"
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /*        start                thread done            CONNACK 0
  *  IDLE --------> CONNECTING -------------> GREETING ----------> UP
@@ -23,14 +26,14 @@ enum state { IDLE, CONNECTING, GREETING, UP, PAUSED };
 /* The connection's socket, watched. */
 struct socket_watch {
     uv_poll_t uv; /* first: see sr_handle_close() */
-    struct sr_mqtt *mqtt;
+    struct sr_mqtt_link *mqtt;
     int events;
 };
 
-struct sr_mqtt {
+struct sr_mqtt_link {
     struct sr_loop *loop;
-    struct sr_mqtt_options options; /* strings are ours */
-    struct sr_mqtt_events events;
+    struct sr_mqtt_link_options options; /* strings are ours */
+    struct sr_mqtt_link_events events;
     void *arg;
     unsigned keepalive_s;
 
@@ -60,9 +63,9 @@ static void init_lib(void)
 
 /* --- coming and going --------------------------------------------------- */
 
-static void attempt(struct sr_mqtt *mqtt);
+static void attempt(struct sr_mqtt_link *mqtt);
 
-static void close_connection(struct sr_mqtt *mqtt)
+static void close_connection(struct sr_mqtt_link *mqtt)
 {
     sr_deadline_clear(&mqtt->ping);
     if (mqtt->watch)
@@ -77,9 +80,9 @@ static void close_connection(struct sr_mqtt *mqtt)
 }
 
 /* The connection or the attempt failed: pause, and tell. */
-static void lose(struct sr_mqtt *mqtt, const char *why)
+static void lose(struct sr_mqtt_link *mqtt, const char *why)
 {
-    const struct sr_mqtt_options *o = &mqtt->options;
+    const struct sr_mqtt_link_options *o = &mqtt->options;
     bool was_up = mqtt->state == UP;
     char reason[512];
 
@@ -106,16 +109,18 @@ static const char *connack_text(int code)
 }
 
 /* A call into libmosquitto failed with `rc`. */
-static void lose_by(struct sr_mqtt *mqtt, int rc, int error)
+static void lose_by(struct sr_mqtt_link *mqtt, int rc, int error)
 {
     if (mqtt->connack)
         lose(mqtt, connack_text(mqtt->connack));
     else if (rc == MOSQ_ERR_EAI)
         lose(mqtt, gai_strerror(error));
-    else if (rc == MOSQ_ERR_ERRNO && error)
-        lose(mqtt, strerror(error));
+    else if (rc == MOSQ_ERR_ERRNO)
+        lose(mqtt, error ? strerror(error) : "the connection broke");
     else if (rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN)
         lose(mqtt, "the broker closed the connection");
+    else if (rc == MOSQ_ERR_TLS)
+        lose(mqtt, "no TLS: is its certificate trusted, and for this host?");
     else if (rc == MOSQ_ERR_KEEPALIVE)
         lose(mqtt, "no sign of life within the keep-alive");
     else
@@ -124,7 +129,7 @@ static void lose_by(struct sr_mqtt *mqtt, int rc, int error)
 
 static void on_deadline(void *arg)
 {
-    struct sr_mqtt *mqtt = arg;
+    struct sr_mqtt_link *mqtt = arg;
 
     if (mqtt->state == PAUSED)
         attempt(mqtt);
@@ -134,7 +139,7 @@ static void on_deadline(void *arg)
         lose(mqtt, "no connection in time");
 }
 
-void sr_mqtt_drop(struct sr_mqtt *mqtt, const char *reason)
+void sr_mqtt_link_drop(struct sr_mqtt_link *mqtt, const char *reason)
 {
     if (!mqtt->client)
         return;
@@ -146,7 +151,7 @@ void sr_mqtt_drop(struct sr_mqtt *mqtt, const char *reason)
 
 static void on_poll(uv_poll_t *handle, int status, int events);
 
-static void update_watch(struct sr_mqtt *mqtt)
+static void update_watch(struct sr_mqtt_link *mqtt)
 {
     int events = UV_READABLE;
 
@@ -161,7 +166,7 @@ static void update_watch(struct sr_mqtt *mqtt)
     uv_poll_start(&mqtt->watch->uv, events, on_poll);
 }
 
-static uint64_t ping_due_ms(const struct sr_mqtt *mqtt)
+static uint64_t ping_due_ms(const struct sr_mqtt_link *mqtt)
 {
     uint64_t last =
         mqtt->last_in_ms < mqtt->last_out_ms ? mqtt->last_in_ms : mqtt->last_out_ms;
@@ -171,7 +176,7 @@ static uint64_t ping_due_ms(const struct sr_mqtt *mqtt)
 /* Sleeps exactly until libmosquitto has a PINGREQ to send, or a PINGRESP to miss. */
 static void on_ping_due(void *arg)
 {
-    struct sr_mqtt *mqtt = arg;
+    struct sr_mqtt_link *mqtt = arg;
     uint64_t now = sr_now_ms(), due = ping_due_ms(mqtt);
     int rc = MOSQ_ERR_SUCCESS;
 
@@ -190,16 +195,16 @@ static void on_ping_due(void *arg)
     update_watch(mqtt);
 }
 
-static void start_pinging(struct sr_mqtt *mqtt)
+static void start_pinging(struct sr_mqtt_link *mqtt)
 {
     if (mqtt->keepalive_s)
         sr_deadline_set(&mqtt->ping, 1000ull * mqtt->keepalive_s);
 }
 
-static void destroy(struct sr_mqtt *mqtt);
+static void destroy(struct sr_mqtt_link *mqtt);
 
 /* Reads and writes what the socket is ready for. */
-static void exchange(struct sr_mqtt *mqtt, int events)
+static void exchange(struct sr_mqtt_link *mqtt, int events)
 {
     int rc = MOSQ_ERR_SUCCESS, error;
 
@@ -215,22 +220,28 @@ static void exchange(struct sr_mqtt *mqtt, int events)
     }
     error = errno;
     mqtt->busy--;
-    if (mqtt->doomed)
+    if (mqtt->doomed) {
+        mosquitto_loop_write(mqtt->client, 1); /* DISCONNECT */
         destroy(mqtt);
-    else if (rc || mosquitto_socket(mqtt->client) < 0)
+    } else if (rc || mosquitto_socket(mqtt->client) < 0) {
         lose_by(mqtt, rc ? rc : MOSQ_ERR_CONN_LOST, error);
-    else
+    } else {
         update_watch(mqtt);
+    }
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
-    struct sr_mqtt *mqtt = ((struct socket_watch *)handle)->mqtt;
+    struct socket_watch *watch = (struct socket_watch *)handle;
 
-    exchange(mqtt, status < 0 ? UV_READABLE : events);
+    /* The error may stand behind messages that are still to be read, and libuv has stopped
+     * watching: update_watch() begins anew. */
+    if (status < 0)
+        watch->events = 0;
+    exchange(watch->mqtt, status < 0 ? UV_READABLE : events);
 }
 
-static int watch_socket(struct sr_mqtt *mqtt)
+static int watch_socket(struct sr_mqtt_link *mqtt)
 {
     struct socket_watch *watch = calloc(1, sizeof *watch);
 
@@ -251,7 +262,7 @@ static int watch_socket(struct sr_mqtt *mqtt)
 
 static void on_connack(struct mosquitto *client, void *arg, int code)
 {
-    struct sr_mqtt *mqtt = arg;
+    struct sr_mqtt_link *mqtt = arg;
 
     (void)client;
     mqtt->connack = code;
@@ -267,20 +278,30 @@ static void on_connack(struct mosquitto *client, void *arg, int code)
 static void on_message(struct mosquitto *client, void *arg,
                        const struct mosquitto_message *message)
 {
-    struct sr_mqtt *mqtt = arg;
+    struct sr_mqtt_link *mqtt = arg;
 
     (void)client;
     if (message->qos > 0)
         mqtt->last_out_ms = sr_now_ms(); /* libmosquitto acknowledged it */
-    if (!mqtt->doomed)
+    if (!mqtt->doomed && mqtt->events.received)
+        mqtt->events.received(mqtt->arg,
+                              &(const struct sr_mqtt_link_message){
+                                  .topic = message->topic,
+                                  .payload = message->payload ? message->payload : "",
+                                  .len = (size_t)message->payloadlen,
+                                  .qos = message->qos,
+                                  .retained = message->retain,
+                              });
+    else if (!mqtt->doomed)
         mqtt->events.message(mqtt->arg, message->topic,
                              message->payload ? message->payload : "",
                              (size_t)message->payloadlen);
+    errno = 0; /* libmosquitto would take an EAGAIN of the application's for its own */
 }
 
 static void on_puback(struct mosquitto *client, void *arg, int message_id)
 {
-    struct sr_mqtt *mqtt = arg;
+    struct sr_mqtt_link *mqtt = arg;
 
     (void)client;
     if (!mqtt->doomed)
@@ -290,7 +311,7 @@ static void on_puback(struct mosquitto *client, void *arg, int message_id)
 static void on_suback(struct mosquitto *client, void *arg, int message_id, int count,
                       const int *granted)
 {
-    struct sr_mqtt *mqtt = arg;
+    struct sr_mqtt_link *mqtt = arg;
     int refused = -1;
 
     (void)client;
@@ -303,19 +324,68 @@ static void on_suback(struct mosquitto *client, void *arg, int message_id, int c
 
 /* --- an attempt --------------------------------------------------------- */
 
-static int set_tls(struct mosquitto *client, const struct sr_mqtt_options *o)
+/* OpenSSL would ask on the terminal. */
+static int no_passphrase(char *buffer, int size, int writing, void *arg)
 {
-    if (!o->tls)
-        return 0;
-    if (!o->ca_file)
-        return mosquitto_int_option(client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
-    return mosquitto_tls_set(client, o->ca_file, NULL, NULL, NULL, NULL);
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)arg;
+    return 0;
 }
 
-static int new_client(struct sr_mqtt *mqtt, struct mosquitto **ret_client)
+/* libmosquitto takes a client's certificate only along with a place of authorities. */
+static int set_tls(struct mosquitto *client, const struct sr_mqtt_link_options *o)
 {
-    const struct sr_mqtt_options *o = &mqtt->options;
-    struct mosquitto *client = mosquitto_new(o->client_id, true, mqtt);
+    const struct sr_net *net = &o->net;
+    const char *ca_path = net->ca_path;
+    int rc = 0;
+
+    if (!o->tls)
+        return 0;
+    if (!net->ca_file && !ca_path) {
+        rc = mosquitto_int_option(client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
+        if (net->cert_file)
+            ca_path = "/etc/ssl/certs";
+    }
+    if (!rc && (net->ca_file || ca_path))
+        rc = mosquitto_tls_set(client, net->ca_file, ca_path, net->cert_file,
+                               net->key_file, no_passphrase);
+    if (!rc && net->insecure)
+        rc = mosquitto_tls_opts_set(client, 0, NULL, NULL);
+    if (!rc && net->insecure)
+        rc = mosquitto_tls_insecure_set(client, true);
+    return rc;
+}
+
+static int set_will(struct mosquitto *client, const struct sr_mqtt_link_options *o)
+{
+    if (!o->will_topic)
+        return 0;
+    return mosquitto_will_set(client, o->will_topic, (int)o->will_len, o->will_payload,
+                              o->will_qos, o->will_retained);
+}
+
+/* mosquitto_new() has the process ignore SIGPIPE, which is the application's to decide;
+ * see sr_sigpipe_hold(). */
+static struct mosquitto *new_mosquitto(struct sr_mqtt_link *mqtt)
+{
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    struct mosquitto *client;
+    struct sigaction before;
+
+    pthread_mutex_lock(&one_at_a_time);
+    sigaction(SIGPIPE, NULL, &before);
+    client = mosquitto_new(mqtt->options.client_id, !mqtt->options.keep_session, mqtt);
+    sigaction(SIGPIPE, &before, NULL);
+    pthread_mutex_unlock(&one_at_a_time);
+    return client;
+}
+
+static int new_client(struct sr_mqtt_link *mqtt, struct mosquitto **ret_client)
+{
+    const struct sr_mqtt_link_options *o = &mqtt->options;
+    struct mosquitto *client = new_mosquitto(mqtt);
     int rc;
 
     if (!client)
@@ -323,6 +393,8 @@ static int new_client(struct sr_mqtt *mqtt, struct mosquitto **ret_client)
     rc = mosquitto_username_pw_set(client, o->user, o->password);
     if (!rc)
         rc = set_tls(client, o);
+    if (!rc)
+        rc = set_will(client, o);
     if (rc) {
         mosquitto_destroy(client);
         return rc;
@@ -339,7 +411,7 @@ static int new_client(struct sr_mqtt *mqtt, struct mosquitto **ret_client)
 
 static void on_connected(void *arg, struct mosquitto *client, int rc, int error)
 {
-    struct sr_mqtt *mqtt = arg;
+    struct sr_mqtt_link *mqtt = arg;
 
     mqtt->connect = NULL;
     mqtt->client = client;
@@ -353,17 +425,42 @@ static void on_connected(void *arg, struct mosquitto *client, int rc, int error)
         lose(mqtt, "out of memory");
 }
 
-static void attempt(struct sr_mqtt *mqtt)
+/* The files of the options that cannot be read, or NULL. */
+static const char *unreadable(const struct sr_net *net)
 {
-    const struct sr_mqtt_options *o = &mqtt->options;
+    if (net->ca_file && access(net->ca_file, R_OK))
+        return net->ca_file;
+    if (net->cert_file && access(net->cert_file, R_OK))
+        return net->cert_file;
+    if (net->key_file && access(net->key_file, R_OK))
+        return net->key_file;
+    return NULL;
+}
+
+static void lose_before_connecting(struct sr_mqtt_link *mqtt, int rc)
+{
+    const char *path = unreadable(&mqtt->options.net);
+    char why[256];
+
+    if (rc != MOSQ_ERR_INVAL || !path) {
+        lose(mqtt, mosquitto_strerror(rc));
+        return;
+    }
+    snprintf(why, sizeof why, "cannot read the %s file %s",
+             path == mqtt->options.net.ca_file ? "CA" : "certificate or key", path);
+    lose(mqtt, why);
+}
+
+static void attempt(struct sr_mqtt_link *mqtt)
+{
+    const struct sr_mqtt_link_options *o = &mqtt->options;
     struct mosquitto *client;
     int rc = new_client(mqtt, &client);
 
     mqtt->state = CONNECTING;
     mqtt->connack = 0;
     if (rc) {
-        lose(mqtt, rc == MOSQ_ERR_INVAL && o->ca_file ? "cannot read the CA file"
-                                                      : mosquitto_strerror(rc));
+        lose_before_connecting(mqtt, rc);
         return;
     }
     if (sr_connect_start(mqtt->loop, client, o->host, o->port, mqtt->keepalive_s,
@@ -372,46 +469,75 @@ static void attempt(struct sr_mqtt *mqtt)
         lose(mqtt, "no thread to connect in");
         return;
     }
-    sr_deadline_set(&mqtt->deadline, SR_MQTT_CONNECT_MS);
+    sr_deadline_set(&mqtt->deadline,
+                    o->net.connect_ms ? o->net.connect_ms : SR_MQTT_CONNECT_MS);
 }
 
 /* --- life --------------------------------------------------------------- */
-
-static int copy_options(struct sr_mqtt_options *to, const struct sr_mqtt_options *from)
-{
-    *to = *from;
-    to->host = strdup(from->host);
-    to->ca_file = from->ca_file ? strdup(from->ca_file) : NULL;
-    to->client_id = strdup(from->client_id);
-    to->user = strdup(from->user);
-    to->password = strdup(from->password);
-    return to->host && to->client_id && to->user && to->password &&
-                   (!from->ca_file || to->ca_file)
-               ? 0
-               : SR_E_NOMEM;
-}
 
 static void free_text(const char *text)
 {
     free((char *)(uintptr_t)text);
 }
 
-static void free_options(struct sr_mqtt_options *o)
+void sr_mqtt_link_options_release(struct sr_mqtt_link_options *o)
 {
     free_text(o->host);
-    free_text(o->ca_file);
     free_text(o->client_id);
     free_text(o->user);
     if (o->password)
         explicit_bzero((char *)(uintptr_t)o->password, strlen(o->password));
     free_text(o->password);
+    free_text(o->will_topic);
+    free_text(o->will_payload);
+    sr_net_release(&o->net);
+    *o = (struct sr_mqtt_link_options){ 0 };
 }
 
-int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
-                const struct sr_mqtt_events *events, void *arg,
-                struct sr_mqtt **ret_mqtt)
+static int copy_text(const char *from, const char **ret)
 {
-    struct sr_mqtt *mqtt = calloc(1, sizeof *mqtt);
+    *ret = from ? strdup(from) : NULL;
+    return from && !*ret ? SR_E_NOMEM : 0;
+}
+
+static int copy_bytes(const char *from, size_t len, const char **ret)
+{
+    char *copy = malloc(len + 1);
+
+    if (copy && len)
+        memcpy(copy, from, len);
+    *ret = copy;
+    return copy ? 0 : SR_E_NOMEM;
+}
+
+int sr_mqtt_link_options_copy(const struct sr_mqtt_link_options *from,
+                              struct sr_mqtt_link_options *ret)
+{
+    struct sr_mqtt_link_options to = *from;
+    int rc = 0;
+
+    rc |= copy_text(from->host, &to.host);
+    rc |= copy_text(from->client_id, &to.client_id);
+    rc |= copy_text(from->user, &to.user);
+    rc |= copy_text(from->password, &to.password);
+    rc |= copy_text(from->will_topic, &to.will_topic);
+    rc |= copy_bytes(from->will_payload, from->will_len, &to.will_payload);
+    to.net = (struct sr_net){ 0 };
+    if (!rc)
+        rc = sr_net_copy(&from->net, &to.net);
+    if (rc)
+        sr_mqtt_link_options_release(&to);
+    else
+        *ret = to;
+    return rc;
+}
+
+int sr_mqtt_link_new(struct sr_loop *loop, const struct sr_mqtt_link_options *options,
+                     const struct sr_mqtt_link_events *events, void *arg,
+                     struct sr_mqtt_link **ret_mqtt)
+{
+    struct sr_mqtt_link *mqtt = calloc(1, sizeof *mqtt);
+    int rc;
 
     if (!mqtt)
         return SR_E_NOMEM;
@@ -419,8 +545,12 @@ int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
     mqtt->loop = loop;
     mqtt->events = *events;
     mqtt->arg = arg;
-    if (copy_options(&mqtt->options, options) ||
-        sr_deadline_init(&mqtt->deadline, loop, on_deadline, mqtt) ||
+    rc = sr_mqtt_link_options_copy(options, &mqtt->options);
+    if (rc) {
+        free(mqtt);
+        return rc;
+    }
+    if (sr_deadline_init(&mqtt->deadline, loop, on_deadline, mqtt) ||
         sr_deadline_init(&mqtt->ping, loop, on_ping_due, mqtt)) {
         destroy(mqtt);
         return SR_E_NOMEM;
@@ -429,28 +559,32 @@ int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
     return 0;
 }
 
-static void destroy(struct sr_mqtt *mqtt)
+static void destroy(struct sr_mqtt_link *mqtt)
 {
     close_connection(mqtt);
     sr_deadline_release(&mqtt->deadline);
     sr_deadline_release(&mqtt->ping);
-    free_options(&mqtt->options);
+    sr_mqtt_link_options_release(&mqtt->options);
     free(mqtt);
 }
 
-void sr_mqtt_free(struct sr_mqtt *mqtt)
+void sr_mqtt_link_free(struct sr_mqtt_link *mqtt)
 {
+    struct sr_sigpipe hold;
+
     if (!mqtt)
         return;
+    sr_sigpipe_hold(&hold);
     if (mqtt->state == UP)
         mosquitto_disconnect(mqtt->client);
     if (mqtt->busy)
         mqtt->doomed = true;
     else
         destroy(mqtt);
+    sr_sigpipe_release(&hold);
 }
 
-void sr_mqtt_start(struct sr_mqtt *mqtt, unsigned keepalive_s)
+void sr_mqtt_link_start(struct sr_mqtt_link *mqtt, unsigned keepalive_s)
 {
     if (mqtt->state != IDLE)
         return;
@@ -460,21 +594,21 @@ void sr_mqtt_start(struct sr_mqtt *mqtt, unsigned keepalive_s)
 
 /* --- sending ------------------------------------------------------------ */
 
-static int sent(struct sr_mqtt *mqtt, int rc)
+static int sent(struct sr_mqtt_link *mqtt, int rc)
 {
     mqtt->last_out_ms = sr_now_ms();
     if (rc == MOSQ_ERR_PAYLOAD_SIZE || rc == MOSQ_ERR_OVERSIZE_PACKET)
         return SR_E_TOOBIG;
     if (rc) {
-        sr_mqtt_drop(mqtt, "the connection broke while sending");
+        sr_mqtt_link_drop(mqtt, "the connection broke while sending");
         return SR_E_UNREACHABLE;
     }
     update_watch(mqtt);
     return 0;
 }
 
-int sr_mqtt_publish(struct sr_mqtt *mqtt, const char *topic, const char *payload,
-                    size_t len, int qos, int *ret_message_id)
+int sr_mqtt_link_publish(struct sr_mqtt_link *mqtt, const char *topic,
+                         const char *payload, size_t len, int qos, int *ret_message_id)
 {
     if (mqtt->state != UP || mqtt->doomed || mqtt->drop_reason)
         return SR_E_STATE;
@@ -484,12 +618,34 @@ int sr_mqtt_publish(struct sr_mqtt *mqtt, const char *topic, const char *payload
                                         payload, qos, false));
 }
 
-int sr_mqtt_subscribe(struct sr_mqtt *mqtt, const char *const *topics, int count,
-                      int qos, int *ret_message_id)
+int sr_mqtt_link_subscribe(struct sr_mqtt_link *mqtt, const char *const *topics,
+                           int count, int qos, int *ret_message_id)
 {
     if (mqtt->state != UP || mqtt->doomed || mqtt->drop_reason)
         return SR_E_STATE;
     return sent(mqtt, mosquitto_subscribe_multiple(mqtt->client, ret_message_id, count,
                                                    (char *const *)(uintptr_t)topics,
                                                    qos, 0, NULL));
+}
+
+int sr_mqtt_link_send(struct sr_mqtt_link *mqtt,
+                      const struct sr_mqtt_link_message *message, int *ret_message_id)
+{
+    if (!sr_mqtt_link_is_up(mqtt))
+        return SR_E_STATE;
+    return sent(mqtt, mosquitto_publish(mqtt->client, ret_message_id, message->topic,
+                                        (int)message->len, message->payload,
+                                        message->qos, message->retained));
+}
+
+int sr_mqtt_link_unsubscribe(struct sr_mqtt_link *mqtt, const char *topic)
+{
+    if (!sr_mqtt_link_is_up(mqtt))
+        return SR_E_STATE;
+    return sent(mqtt, mosquitto_unsubscribe(mqtt->client, NULL, topic));
+}
+
+bool sr_mqtt_link_is_up(const struct sr_mqtt_link *mqtt)
+{
+    return mqtt->state == UP && !mqtt->doomed && !mqtt->drop_reason;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* MQTT on the loop, by libmosquitto. This folder alone includes <mosquitto.h>.
  *
- *     sr_mqtt_new -> sr_mqtt_start -> up ... publish, subscribe ... down -> up ... -> free
+ *     sr_mqtt_link_new -> sr_mqtt_link_start -> up ... publish, subscribe ... down -> up ... -> free
  *
  * A client that was started connects, and connects again after every loss, until it is
  * freed; pauses grow with each failure and are forgotten once a connection has lasted
@@ -12,57 +12,91 @@
 #define MQTT_MQTT_H
 
 #include "loop/loop.h"
+#include <smartrest/net.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef SR_MQTT_CONNECT_MS             /* tests are less patient */
+#define SR_MQTT_CONNECT_MS (15 * 1000) /* for name, TCP, TLS and CONNACK together */
+#endif
+
 enum {
-    SR_MQTT_CONNECT_MS = 15 * 1000, /* for name, TCP, TLS and CONNACK together */
     SR_MQTT_HEALTHY_MS = 10 * 1000,
     SR_MQTT_PACKET_MAX = 16184 /* header included; docs/protocol/mqtt.md */
 };
 
-struct sr_mqtt;
+struct sr_mqtt_link;
 
-struct sr_mqtt_options {
+struct sr_mqtt_link_options {
     const char *host;
     uint16_t port;
     bool tls;
-    const char *ca_file; /* PEM, or NULL for the system's */
-    const char *client_id, *user, *password;
+    struct sr_net net;
+    const char *client_id, *user, *password; /* each may be NULL */
+    bool keep_session;                       /* the broker's, over connections */
+    const char *will_topic;                  /* NULL: none */
+    const char *will_payload;
+    size_t will_len;
+    int will_qos;
+    bool will_retained;
 };
 
-/* All are called on the loop, and may call everything here, sr_mqtt_free() included. */
-struct sr_mqtt_events {
+/* A message in full. */
+struct sr_mqtt_link_message {
+    const char *topic, *payload;
+    size_t len;
+    int qos;
+    bool retained;
+};
+
+/* All are called on the loop, and may call everything here, sr_mqtt_link_free() included. */
+struct sr_mqtt_link_events {
     void (*up)(void *arg);
     /* A connection, or the attempt at one (`was_up` false), is over. `reason` is for
      * people and names the broker. The next attempt is already arranged. */
     void (*down)(void *arg, bool was_up, const char *reason);
     void (*message)(void *arg, const char *topic, const char *payload, size_t len);
+    /* Also when a publish with QoS 0 has left. */
     void (*acked)(void *arg, int message_id);
     /* `refused`: index of the first refused topic, -1 if there is none. */
     void (*subscribed)(void *arg, int message_id, int refused);
+    /* In place of `message`, for who wants to know more; or NULL. */
+    void (*received)(void *arg, const struct sr_mqtt_link_message *message);
 };
 
 /* Copies the options. Returns 0, SR_E_NOMEM. */
-int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
-                const struct sr_mqtt_events *events, void *arg,
-                struct sr_mqtt **ret_mqtt);
+int sr_mqtt_link_new(struct sr_loop *loop, const struct sr_mqtt_link_options *options,
+                     const struct sr_mqtt_link_events *events, void *arg,
+                     struct sr_mqtt_link **ret_mqtt);
 /* Returns at once. Accepts NULL. */
-void sr_mqtt_free(struct sr_mqtt *mqtt);
+void sr_mqtt_link_free(struct sr_mqtt_link *mqtt);
 
 /* `keepalive_s`: 0, none, or 5 to 65535. */
-void sr_mqtt_start(struct sr_mqtt *mqtt, unsigned keepalive_s);
+void sr_mqtt_link_start(struct sr_mqtt_link *mqtt, unsigned keepalive_s);
 
 /* QoS 0 or 1. *ret_message_id comes back in `acked` (QoS 1). Returns 0; SR_E_STATE when not
  * connected; SR_E_TOOBIG; SR_E_UNREACHABLE, the connection broke: `down` follows from the
  * loop, nothing is queued. */
-int sr_mqtt_publish(struct sr_mqtt *mqtt, const char *topic, const char *payload,
-                    size_t len, int qos, int *ret_message_id);
-int sr_mqtt_subscribe(struct sr_mqtt *mqtt, const char *const *topics, int count,
-                      int qos, int *ret_message_id);
+int sr_mqtt_link_publish(struct sr_mqtt_link *mqtt, const char *topic,
+                         const char *payload, size_t len, int qos, int *ret_message_id);
+int sr_mqtt_link_subscribe(struct sr_mqtt_link *mqtt, const char *const *topics,
+                           int count, int qos, int *ret_message_id);
+
+/* The same with QoS 2, a retained message and no limit but that of MQTT. `topic` and filters
+ * are valid. */
+int sr_mqtt_link_send(struct sr_mqtt_link *mqtt,
+                      const struct sr_mqtt_link_message *message, int *ret_message_id);
+int sr_mqtt_link_unsubscribe(struct sr_mqtt_link *mqtt, const char *topic);
+bool sr_mqtt_link_is_up(const struct sr_mqtt_link *mqtt);
+
+/* Copies with texts of their own, as sr_mqtt_link_new() makes one. Returns 0, SR_E_INVAL,
+ * SR_E_NOMEM. */
+int sr_mqtt_link_options_copy(const struct sr_mqtt_link_options *from,
+                              struct sr_mqtt_link_options *ret);
+void sr_mqtt_link_options_release(struct sr_mqtt_link_options *options);
 
 /* Gives the connection up as lost; `down` is called from the loop with `reason` (static). */
-void sr_mqtt_drop(struct sr_mqtt *mqtt, const char *reason);
+void sr_mqtt_link_drop(struct sr_mqtt_link *mqtt, const char *reason);
 
 #endif

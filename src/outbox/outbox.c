@@ -2,6 +2,7 @@
 #include "outbox/outbox.h"
 
 #include <pthread.h>
+#include <smartrest/agent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ struct node {
     uint32_t len;
     uint32_t ticket; /* meaningful before `waiting` */
     int prio;
+    uint32_t failures; /* ends of a connection while it was under way */
     char row[];
 };
 
@@ -21,6 +23,7 @@ struct sr_outbox {
     struct node **waiting; /* the link that holds the first waiting row */
     struct node **end;     /* the link where the next row goes */
     size_t cap;
+    bool asleep;
     size_t batch_rows, batch_bytes;
     size_t waiting_rows, waiting_bytes;
     struct sr_outbox_stats stats;
@@ -146,7 +149,10 @@ int sr_outbox_put(struct sr_outbox *box, const char *row, size_t len, int prio,
     memcpy(node->row, row, len);
 
     pthread_mutex_lock(&box->lock);
-    if (cost(node) > box->cap) {
+    if (box->asleep && !(prio & SR_PRIO_BUF)) {
+        box->stats.rows_put++;
+        box->stats.rows_given_up++;
+    } else if (cost(node) > box->cap) {
         rc = SR_E_TOOBIG;
     } else if (!could_fit(box, cost(node))) {
         rc = SR_E_FULL;
@@ -194,35 +200,108 @@ size_t sr_outbox_take(struct sr_outbox *box, uint32_t ticket, sr_outbox_accept a
     return taken;
 }
 
-size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket)
+/* The lock is held. */
+static size_t forget(struct sr_outbox *box, uint32_t ticket)
 {
-    struct node **link;
-    size_t acked = 0;
+    struct node **link = &box->head;
+    size_t forgotten = 0;
 
-    pthread_mutex_lock(&box->lock);
-    link = &box->head;
     while (link != box->waiting) {
         if ((*link)->ticket == ticket) {
             free(unlink_at(box, link));
-            acked++;
+            forgotten++;
         } else {
             link = &(*link)->next;
         }
     }
+    return forgotten;
+}
+
+size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket)
+{
+    size_t acked;
+
+    pthread_mutex_lock(&box->lock);
+    acked = forget(box, ticket);
     box->stats.rows_acked += acked;
     pthread_mutex_unlock(&box->lock);
     return acked;
 }
 
-void sr_outbox_requeue(struct sr_outbox *box)
+size_t sr_outbox_drop(struct sr_outbox *box, uint32_t ticket)
 {
+    size_t dropped;
+
     pthread_mutex_lock(&box->lock);
+    dropped = forget(box, ticket);
+    box->stats.rows_dropped += dropped;
+    pthread_mutex_unlock(&box->lock);
+    return dropped;
+}
+
+static void requeue(struct sr_outbox *box)
+{
     for (struct node **link = &box->head; link != box->waiting; link = &(*link)->next) {
         box->waiting_rows++;
         box->waiting_bytes += (*link)->len;
     }
     box->waiting = &box->head;
+}
+
+void sr_outbox_requeue(struct sr_outbox *box)
+{
+    pthread_mutex_lock(&box->lock);
+    requeue(box);
     pthread_mutex_unlock(&box->lock);
+}
+
+/* Gives up what waits without SR_PRIO_BUF and has failed at least that often. */
+static void give_up_waiting(struct sr_outbox *box, uint32_t failures)
+{
+    struct node **link = box->waiting;
+
+    while (*link) {
+        struct node *node = *link;
+
+        if ((node->prio & SR_PRIO_BUF) || node->failures < failures) {
+            link = &node->next;
+            continue;
+        }
+        unlink_at(box, link);
+        box->waiting_rows--;
+        box->waiting_bytes -= node->len;
+        box->stats.rows_given_up++;
+        free(node);
+    }
+}
+
+void sr_outbox_fail(struct sr_outbox *box, uint32_t retries)
+{
+    pthread_mutex_lock(&box->lock);
+    for (struct node **link = &box->head; link != box->waiting; link = &(*link)->next)
+        (*link)->failures++;
+    requeue(box);
+    give_up_waiting(box, retries + 1);
+    pthread_mutex_unlock(&box->lock);
+}
+
+void sr_outbox_sleep(struct sr_outbox *box, bool asleep)
+{
+    pthread_mutex_lock(&box->lock);
+    box->asleep = asleep;
+    if (asleep)
+        give_up_waiting(box, 0);
+    pthread_mutex_unlock(&box->lock);
+}
+
+uint64_t sr_outbox_rows_put(struct sr_outbox *box)
+{
+    uint64_t rows;
+
+    pthread_mutex_lock(&box->lock);
+    rows = box->stats.rows_put;
+    pthread_mutex_unlock(&box->lock);
+    return rows;
 }
 
 void sr_outbox_stats(struct sr_outbox *box, struct sr_outbox_stats *ret_stats)

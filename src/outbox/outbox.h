@@ -20,6 +20,7 @@ struct sr_outbox;
 struct sr_outbox_stats {
     uint64_t rows, bytes; /* now, under way included; bytes as the bound counts them */
     uint64_t rows_put, rows_acked, rows_dropped;
+    uint64_t rows_given_up; /* without SR_PRIO_BUF: tried too often, or while asleep */
 };
 
 /* What a row costs besides its text. */
@@ -59,8 +60,20 @@ size_t sr_outbox_take(struct sr_outbox *box, uint32_t ticket, sr_outbox_accept a
 
 /* Forgets the rows of `ticket`; an unknown one is no error. Returns their number. */
 size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket);
+/* The same for rows that nobody will ever take: they count as dropped. */
+size_t sr_outbox_drop(struct sr_outbox *box, uint32_t ticket);
 /* All that is under way waits again. */
 void sr_outbox_requeue(struct sr_outbox *box);
+/* The same after a failure: rows without SR_PRIO_BUF that were on their way more than
+ * `retries` times besides the first are given up. */
+void sr_outbox_fail(struct sr_outbox *box, uint32_t retries);
+
+/* Asleep, rows without SR_PRIO_BUF are given up: those that wait at once, others when they
+ * are put. Rows under way are left alone. */
+void sr_outbox_sleep(struct sr_outbox *box, bool asleep);
+
+/* How many rows were ever accepted. */
+uint64_t sr_outbox_rows_put(struct sr_outbox *box);
 
 void sr_outbox_stats(struct sr_outbox *box, struct sr_outbox_stats *ret_stats);
 

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SR_LOG_COMPONENT "http"
+#include <smartrest/log.h>
+
 enum {
     PAYLOAD_MAX = 64 * 1024,
-    ANSWER_MAX = 4 * 1024 * 1024,
-    TIMEOUT_MS = 30 * 1000,
 };
 
 struct http_transport {
@@ -43,6 +44,12 @@ static void on_pause_over(void *arg)
     sr_reporter_up(t->reporter);
 }
 
+/* Not an outage: the same rows would be answered the same for ever. */
+static bool is_refusal(long status)
+{
+    return status == 400 || status == 413 || status == 422;
+}
+
 static void on_answer(void *arg, const struct sr_http_result *result)
 {
     struct http_transport *t = arg;
@@ -50,28 +57,37 @@ static void on_answer(void *arg, const struct sr_http_result *result)
     char status[32];
 
     t->request = NULL;
+    if (result->rc == SR_E_TOOBIG) {
+        /* The rows were taken, and would be answered the same for ever. */
+        sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
+        sr_backoff_reset(&t->backoff);
+        sr_reporter_acked(reporter, t->ticket);
+        return;
+    }
     if (result->rc || result->status != 200) {
         snprintf(status, sizeof status, "HTTP status %ld", result->status);
+        if (!result->rc && is_refusal(result->status))
+            sr_reporter_refused(reporter, t->ticket, status);
         pause_after(t, result->rc ? result->error : status);
         return;
     }
     sr_backoff_reset(&t->backoff);
-    sr_reporter_acked(reporter, t->ticket);
-    sr_reporter_received(reporter, NULL, result->body, result->len);
+    sr_reporter_answered(reporter, t->ticket, result->body, result->len);
 }
 
 static int send_payload(struct sr_transport *transport, uint32_t ticket,
                         const char *payload, size_t len)
 {
     struct http_transport *t = (struct http_transport *)transport;
+    const struct sr_settings *settings = sr_reporter_settings(t->reporter);
     const struct sr_http_post post = {
         .url = t->options.url,
         .user = t->options.user,
         .password = t->options.password,
         .body = payload,
         .len = len,
-        .answer_max = ANSWER_MAX,
-        .timeout_ms = TIMEOUT_MS,
+        .answer_max = (size_t)settings->receive_max,
+        .timeout_ms = (uint64_t)settings->request_timeout,
     };
     int rc = sr_http_post(t->options.http, &post, on_answer, t, &t->request);
 

@@ -48,7 +48,7 @@ bool sr_join_add(struct sr_join *join, const char *row, size_t len, int prio)
     }
     need = 1 + len;
     if (!selected(join, xid, xid_len))
-        need += 1 + 3 + xid_len;
+        need += (join->len ? 1 : 0) + 3 + xid_len;
     if (join->rows >= join->rows_max || need > join->max - join->len)
         return false;
 

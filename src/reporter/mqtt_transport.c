@@ -21,7 +21,7 @@ struct publish {
 struct mqtt_transport {
     struct sr_transport base; /* first */
     struct sr_reporter *reporter;
-    struct sr_mqtt *mqtt;
+    struct sr_mqtt_link *mqtt;
     char **topics; /* to subscribe to with QoS 1 */
     size_t topic_count;
     int subscribe_id; /* message id of that SUBSCRIBE, 0 when it is not under way */
@@ -51,7 +51,7 @@ static int send_payload(struct sr_transport *transport, uint32_t ticket,
 
     if (!publish)
         return SR_E_FULL;
-    rc = sr_mqtt_publish(t->mqtt, "s/ul", payload, len, 1, &id);
+    rc = sr_mqtt_link_publish(t->mqtt, "s/ul", payload, len, 1, &id);
     if (!rc)
         *publish = (struct publish){ .message_id = id, .ticket = ticket };
     return rc;
@@ -93,9 +93,9 @@ static void on_up(void *arg)
     struct mqtt_transport *t = arg;
     int ignored;
 
-    if (sr_mqtt_subscribe(t->mqtt, (const char *const *)t->topics, (int)t->topic_count,
-                          1, &t->subscribe_id) ||
-        sr_mqtt_subscribe(t->mqtt, errors, 1, 0, &ignored))
+    if (sr_mqtt_link_subscribe(t->mqtt, (const char *const *)t->topics,
+                               (int)t->topic_count, 1, &t->subscribe_id) ||
+        sr_mqtt_link_subscribe(t->mqtt, errors, 1, 0, &ignored))
         return; /* `down` follows */
     sr_deadline_set(&t->subscribe_deadline, SR_MQTT_CONNECT_MS);
 }
@@ -104,7 +104,7 @@ static void on_subscribe_overdue(void *arg)
 {
     struct mqtt_transport *t = arg;
 
-    sr_mqtt_drop(t->mqtt, "the broker does not answer a subscription");
+    sr_mqtt_link_drop(t->mqtt, "the broker does not answer a subscription");
 }
 
 static void on_subscribed(void *arg, int message_id, int refused)
@@ -115,7 +115,7 @@ static void on_subscribed(void *arg, int message_id, int refused)
         return;
     t->subscribe_id = 0;
     sr_deadline_clear(&t->subscribe_deadline);
-    if (refused >= 0)
+    if (refused >= 0 && (size_t)refused < t->topic_count)
         sr_error("the broker refuses the subscription to %s", t->topics[refused]);
     else
         sr_info("connected and subscribed");
@@ -137,12 +137,12 @@ static void start(struct sr_transport *transport)
 {
     struct mqtt_transport *t = (struct mqtt_transport *)transport;
 
-    sr_mqtt_start(t->mqtt, sr_reporter_keepalive(t->reporter));
+    sr_mqtt_link_start(t->mqtt, (unsigned)sr_reporter_settings(t->reporter)->keepalive);
 }
 
 static void drop(struct sr_transport *transport, const char *reason)
 {
-    sr_mqtt_drop(((struct mqtt_transport *)transport)->mqtt, reason);
+    sr_mqtt_link_drop(((struct mqtt_transport *)transport)->mqtt, reason);
 }
 
 /* --- life --------------------------------------------------------------- */
@@ -151,7 +151,7 @@ static void free_transport(struct sr_transport *transport)
 {
     struct mqtt_transport *t = (struct mqtt_transport *)transport;
 
-    sr_mqtt_free(t->mqtt);
+    sr_mqtt_link_free(t->mqtt);
     sr_deadline_release(&t->subscribe_deadline);
     for (size_t i = 0; i < t->topic_count; i++)
         free(t->topics[i]);
@@ -169,7 +169,7 @@ static const struct sr_transport_ops ops = {
     .free = free_transport,
 };
 
-static const struct sr_mqtt_events events = {
+static const struct sr_mqtt_link_events events = {
     .up = on_up,
     .down = on_down,
     .message = on_message,
@@ -203,7 +203,7 @@ static int add_topics(struct mqtt_transport *t, const char *const *xids, size_t 
 }
 
 int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
-                          const struct sr_mqtt_options *options,
+                          const struct sr_mqtt_link_options *options,
                           const char *const *xids, size_t count,
                           struct sr_transport **ret_transport)
 {
@@ -215,7 +215,7 @@ int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
     t->reporter = reporter;
     if (add_topics(t, xids, count) ||
         sr_deadline_init(&t->subscribe_deadline, loop, on_subscribe_overdue, t) ||
-        sr_mqtt_new(loop, options, &events, t, &t->mqtt)) {
+        sr_mqtt_link_new(loop, options, &events, t, &t->mqtt)) {
         free_transport(&t->base);
         return SR_E_NOMEM;
     }

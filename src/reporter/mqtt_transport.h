@@ -10,7 +10,7 @@
 /* `options`: copied. `xids`: the collections whose operations to subscribe to, count and texts; copied.
  * Returns 0 or SR_E_NOMEM. */
 int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
-                          const struct sr_mqtt_options *options,
+                          const struct sr_mqtt_link_options *options,
                           const char *const *xids, size_t count,
                           struct sr_transport **ret_transport);
 

@@ -7,6 +7,7 @@
 #ifndef REPORTER_REPORTER_H
 #define REPORTER_REPORTER_H
 
+#include "base/settings.h"
 #include "loop/loop.h"
 #include "outbox/outbox.h"
 #include <smartrest/reporter.h>
@@ -39,6 +40,13 @@ void sr_reporter_up(struct sr_reporter *reporter);
 /* All that is under way is not acknowledged any more. `reason` is for people. */
 void sr_reporter_down(struct sr_reporter *reporter, const char *reason);
 void sr_reporter_acked(struct sr_reporter *reporter, uint32_t ticket);
+/* The platform will never take this payload: its rows are sent one by one, and one that is
+ * refused alone is dropped. sr_reporter_down() is to follow, for a pause in between. */
+void sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket,
+                         const char *why);
+/* The same with the platform's answer to that payload, and to no other. */
+void sr_reporter_answered(struct sr_reporter *reporter, uint32_t ticket,
+                          const char *rows, size_t len);
 /* Rows from the platform, of collection `xid` (NULL: the agent's own). */
 void sr_reporter_received(struct sr_reporter *reporter, const char *xid,
                           const char *rows, size_t len);
@@ -48,6 +56,7 @@ void sr_reporter_received(struct sr_reporter *reporter, const char *xid,
 struct sr_reporter_config {
     struct sr_loop *loop;
     struct sr_outbox *outbox;
+    struct sr_settings *settings; /* the agent's; fixed once the reporter is started */
     /* Dispatches rows of collection `xid` (NULL: the agent's own) and counts them. */
     void (*received)(void *arg, const char *xid, const char *rows, size_t len,
                      uint64_t *rows_seen, uint64_t *malformed);
@@ -70,12 +79,18 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
                       const char *xid);
 /* Something was put into the outbox. */
 void sr_reporter_look(struct sr_reporter *reporter);
+/* A handler may have sent rows: what waits goes at once. */
+void sr_reporter_hurry(struct sr_reporter *reporter);
 
 bool sr_reporter_started(const struct sr_reporter *reporter);
 /* Has it ever reached its server? A transport without connections always has. */
 bool sr_reporter_reached(const struct sr_reporter *reporter);
 /* Why it is not connected, for people; "" if nothing failed yet. */
 const char *sr_reporter_reason(const struct sr_reporter *reporter);
-unsigned sr_reporter_keepalive(const struct sr_reporter *reporter);
+/* While an answer is dispatched that belongs to one payload: the row of it that line `line`
+ * speaks of; NULL if that cannot be told. */
+const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
+                              size_t *ret_len);
+const struct sr_settings *sr_reporter_settings(const struct sr_reporter *reporter);
 
 #endif

@@ -155,12 +155,13 @@ static void start_with_hosts(struct program *program, const char *hosts,
     static char wrapped[2048];
     const char *argv[] = { "/usr/bin/unshare", "-rm", "/bin/sh", "-c", wrapped, NULL };
 
-    snprintf(wrapped, sizeof wrapped,
-             "mount --bind %s /etc/hosts && mount --bind %s /etc/resolv.conf && "
-             "exec %s 10 1000 -v -s http://platform.test:%d -b mqtt://platform.test:%d "
-             "-d %s -c %s/%s.credentials",
-             hosts, resolver, LOAD_AGENT, world.sandbox.http_port,
-             world.sandbox.mqtt_port, id, world.sandbox.dir, id);
+    snprintf(
+        wrapped, sizeof wrapped,
+        "mount --bind %s /etc/hosts && mount --bind %s /etc/resolv.conf && "
+        "exec '%s' 10 1000 -v -s http://platform.test:%d -b mqtt://platform.test:%d "
+        "-d %s -c %s/%s.credentials",
+        hosts, resolver, LOAD_AGENT, world.sandbox.http_port, world.sandbox.mqtt_port,
+        id, world.sandbox.dir, id);
     program_start(program, argv);
 }
 

@@ -4,7 +4,7 @@
 # Every public header compiles by itself, as strict C11 and as C++11.
 set -eu
 include=$1 cc=$2 cxx=$3
-strict="-pedantic -Wall -Wextra -Werror -fsyntax-only -I$include"
+strict="-pedantic -Wall -Wextra -Werror -fsyntax-only"
 
 compile() {
     header=$1
@@ -22,8 +22,8 @@ for path in "$include"/smartrest/*.h; do
     # a macro is compiled where it is used
     [ "$header" = log.h ] && use='void use(int n); void use(int n) { sr_notice("%d", n); }'
     # shellcheck disable=SC2086
-    compile "$header" "$cc" -std=c11 $strict -x c
+    compile "$header" "$cc" -std=c11 $strict -I"$include" -x c
     # shellcheck disable=SC2086
-    [ -z "$cxx" ] || compile "$header" "$cxx" -std=c++11 $strict -x c++
+    [ -z "$cxx" ] || compile "$header" "$cxx" -std=c++11 $strict -I"$include" -x c++
     echo "ok: $header"
 done

@@ -42,6 +42,8 @@ static void dissect_publish(struct packet *p)
 {
     size_t topic_len = word_at(p->body), at = 2 + topic_len;
 
+    if (at + 2 > p->body_len)
+        return;
     p->topic = text_at(p->body + 2, topic_len);
     if (p->flags & 6) {
         p->id = (unsigned)word_at(p->body + at);
@@ -60,6 +62,8 @@ static void dissect_subscribe(struct packet *p)
     for (size_t at = 2; at + 2 < p->body_len;) {
         size_t len = word_at(p->body + at);
 
+        if (at + 2 + len > p->body_len)
+            break;
         if (p->topics++)
             p->topic[used++] = ' ';
         memcpy(p->topic + used, p->body + at + 2, len);
@@ -111,7 +115,9 @@ const struct packet *broker_read(struct broker_connection *c)
     p->type = first >> 4;
     p->flags = first & 15;
     p->at_ms = now_ms();
-    if (p->type == PUBLISH)
+    if (p->body_len < 2) /* nothing in it, or no client of MQTT */
+        p->id = 0;
+    else if (p->type == PUBLISH)
         dissect_publish(p);
     else if (p->type == SUBSCRIBE)
         dissect_subscribe(p);

@@ -11,7 +11,7 @@ enum { REQUESTS_MAX = 4096, HEAD_MAX = 8192 };
 
 struct scripted_http {
     struct server *server;
-    const struct http_step *steps;
+    struct http_step *steps;
     size_t count;
     pthread_mutex_t lock;
     unsigned requests, begun;
@@ -142,10 +142,11 @@ struct scripted_http *scripted_http_start(uint16_t port, const struct http_step 
     struct scripted_http *http = calloc(1, sizeof *http);
 
     pthread_mutex_init(&http->lock, NULL);
-    http->steps = steps;
+    http->steps = memcpy(malloc(count * sizeof *steps), steps, count * sizeof *steps);
     http->count = count;
     http->server = server_start(port, serve, http);
     if (!http->server) {
+        free(http->steps);
         free(http);
         return NULL;
     }
@@ -162,6 +163,7 @@ void scripted_http_stop(struct scripted_http *http)
         free(http->seen[i].body);
     }
     pthread_mutex_destroy(&http->lock);
+    free(http->steps);
     free(http);
 }
 

@@ -28,7 +28,7 @@ struct http_step {
 
 struct scripted_http;
 
-/* `steps`: `count` of them, the caller's as long as the server runs. */
+/* Copies the `count` steps; their bodies stay the caller's. */
 struct scripted_http *scripted_http_start(uint16_t port, const struct http_step *steps,
                                           size_t count);
 void scripted_http_stop(struct scripted_http *server);

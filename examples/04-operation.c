@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* 04-operation: send the CPU load every 10 seconds and carry out restart operations, by
+ * HTTP and device push. The restart is played: it takes a second and harms nobody. */
+#include "cpu.h"
+#include <signal.h>
+#include <smartrest/smartrest.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char srversion[] = "smartrest_operation_1";
+static const char srtemplate[] =
+    "10,100,GET,/identity/externalIds/c8y_Serial/%%,,application/json,%%,STRING,\n"
+    "10,101,POST,/inventory/managedObjects,application/json,application/json,%%,STRING,"
+    "\"{\"\"name\"\":\"\"Hello %%\"\",\"\"type\"\":\"\"smartrest_hello\"\","
+    "\"\"c8y_IsDevice\"\":{},\"\"com_cumulocity_model_Agent\"\":{}}\"\n"
+    "10,102,POST,/identity/globalIds/%%/externalIds,application/json,,%%,UNSIGNED STRING,"
+    "\"{\"\"type\"\":\"\"c8y_Serial\"\",\"\"externalId\"\":\"\"%%\"\"}\"\n"
+    "10,103,POST,/measurement/measurements,application/json,,%%,NOW UNSIGNED NUMBER,"
+    "\"{\"\"time\"\":\"\"%%\"\",\"\"source\"\":{\"\"id\"\":\"\"%%\"\"},"
+    "\"\"type\"\":\"\"c8y_CPUMeasurement\"\",\"\"c8y_CPUMeasurement\"\":"
+    "{\"\"Workload\"\":{\"\"value\"\":%%,\"\"unit\"\":\"\"%\"\"}}}\"\n"
+    "10,104,PUT,/inventory/managedObjects/%%,application/json,,%%,UNSIGNED STRING,"
+    "\"{\"\"c8y_SupportedOperations\"\":[%%]}\"\n"
+    "10,105,PUT,/devicecontrol/operations/%%,application/json,,%%,UNSIGNED STRING,"
+    "\"{\"\"status\"\":\"\"%%\"\"}\"\n"
+    "11,500,$.managedObject,,$.id\n"
+    "11,501,,$.c8y_IsDevice,$.id\n"
+    "11,502,,$.c8y_Restart,$.id,$.deviceId\n";
+
+static void send_cpu(struct sr_agent *agent, struct sr_timer *timer, void *arg)
+{
+    (void)timer, (void)arg;
+    sr_agent_sendf(agent, "103,%s,%.1f", sr_agent_id(agent), cpu_load());
+}
+
+static void restarted(struct sr_agent *agent, struct sr_timer *timer, void *operation)
+{
+    sr_agent_sendf(agent, "105,%s,%s", (char *)operation, "SUCCESSFUL");
+    free(operation);
+    sr_timer_free(timer);
+}
+
+/* 502,<line>,<operation id>,<device id> */
+static void restart(struct sr_agent *agent, struct sr_record *record, void *arg)
+{
+    char *operation = strdup(sr_record_value(record, 2));
+    struct sr_timer *timer;
+
+    (void)arg;
+    sr_notice("restarting device %s", sr_record_value(record, 3));
+    sr_agent_sendf(agent, "105,%s,%s", operation, "EXECUTING");
+    if (sr_timer_new(agent, 1000, restarted, operation, &timer) ||
+        sr_timer_start(timer))
+        free(operation);
+}
+
+static int fail(struct sr_agent *agent)
+{
+    fprintf(stderr, "04-operation: %s\n", sr_agent_error(agent));
+    sr_agent_free(agent);
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct sr_options options = { 0 };
+    struct sr_agent *agent = NULL;
+    struct sr_timer *timer = NULL;
+    struct sr_reporter *reporter = NULL;
+    struct sr_push *push = NULL;
+
+    if (sr_options_parse(&options, argc, argv))
+        return options.exit_status;
+    if (sr_agent_new(options.server, options.device_id, &agent))
+        return fail(agent);
+    sr_agent_set_wait(agent, options.wait_ms);
+
+    if (sr_agent_set_ca_file(agent, options.ca_file) ||
+        sr_agent_stop_on(agent, SIGINT) ||
+        sr_agent_bootstrap(agent, options.credentials) ||
+        sr_agent_integrate(agent, srversion, srtemplate))
+        return fail(agent);
+
+    if (sr_timer_new(agent, 10 * 1000, send_cpu, NULL, &timer) || sr_timer_start(timer))
+        return fail(agent);
+    if (sr_reporter_new_http(agent, &reporter))
+        return fail(agent);
+    if (sr_reporter_start(reporter))
+        return fail(agent);
+    if (sr_push_new(agent, &push) || sr_push_start(push))
+        return fail(agent);
+
+    sr_agent_sendf(agent, "104,%s,%s", sr_agent_id(agent), "\"c8y_Restart\"");
+    sr_agent_on_message(agent, 502, restart, NULL);
+    if (sr_agent_loop(agent))
+        return fail(agent);
+    sr_agent_free(agent);
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent gives its push what it needs: loop, HTTP, credentials, X-Id, dispatch. */
+#include "agent/agent_p.h"
+#include "push/push.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char path[] = "/devicecontrol/notifications";
+
+static void sign(void *arg, struct sr_http_post *post)
+{
+    const struct sr_agent *agent = arg;
+
+    post->user = agent->login;
+    post->password = agent->credentials.password;
+    post->x_id = agent->xid;
+}
+
+/* Rows that handlers send from here do not wait for company. */
+static bool received(void *arg, const char *rows, size_t len, uint64_t *rows_seen,
+                     uint64_t *malformed)
+{
+    struct sr_agent *agent = arg;
+    uint64_t before = sr_outbox_rows_put(agent->outbox);
+
+    sr_agent_received(agent, NULL, rows, len, rows_seen, malformed);
+    if (agent->reporter && sr_reporter_started(agent->reporter) &&
+        sr_outbox_rows_put(agent->outbox) != before)
+        sr_reporter_hurry(agent->reporter);
+    return !agent->doomed;
+}
+
+int sr_push_new(struct sr_agent *agent, struct sr_push **ret_push)
+{
+    const struct sr_push_config config = {
+        .loop = agent ? agent->loop : NULL,
+        .sign = sign,
+        .received = received,
+        .arg = agent,
+    };
+    int rc;
+
+    if (!agent || !ret_push)
+        return SR_E_INVAL;
+    if (agent->push)
+        return sr_agent_fail(agent, SR_E_STATE, "the agent has a push already");
+    rc = sr_push_make(&config, &agent->push);
+    if (rc)
+        return sr_agent_fail(agent, rc, "out of memory");
+    *ret_push = agent->push;
+    return 0;
+}
+
+/* agent->url is that of /s, and ends with it. */
+static int begin(struct sr_agent *agent, struct sr_push *push)
+{
+    size_t len = strlen(agent->url) - strlen("/s");
+    char *url = malloc(len + sizeof path);
+    int rc;
+
+    if (!url)
+        return SR_E_NOMEM;
+    memcpy(url, agent->url, len);
+    strcpy(url + len, path);
+    rc = sr_push_begin(push, agent->http, url, agent->id);
+    free(url);
+    return rc;
+}
+
+int sr_push_start(struct sr_push *push)
+{
+    struct sr_agent *agent;
+    int rc;
+
+    if (!push)
+        return SR_E_INVAL;
+    agent = sr_push_owner(push);
+    if (sr_push_started(push))
+        return sr_agent_fail(agent, SR_E_STATE, "the push is started already");
+    if (!agent->login || !agent->xid || !agent->id)
+        return sr_agent_fail(agent, SR_E_STATE,
+                             "the push starts after bootstrap and integrate");
+    rc = sr_agent_open_http(agent);
+    if (rc)
+        return rc;
+    rc = begin(agent, push);
+    return rc ? sr_agent_fail(agent, rc, "%s", sr_strerror(rc)) : 0;
+}
+
+struct sr_push *sr_push_free(struct sr_push *push)
+{
+    struct sr_agent *agent;
+
+    if (!push)
+        return NULL;
+    agent = sr_push_owner(push);
+    agent->push = NULL;
+    if (!agent->loop->running) {
+        sr_push_destroy(push);
+        return NULL;
+    }
+    /* It may be what called us: it goes when it is not on the stack. */
+    sr_push_mute(push);
+    *sr_push_next(push) = agent->dead_pushes;
+    agent->dead_pushes = push;
+    sr_loop_wake(agent->loop);
+    return NULL;
+}
+
+void sr_agent_drop_dead_pushes(struct sr_agent *agent)
+{
+    struct sr_push *push;
+
+    while ((push = agent->dead_pushes)) {
+        agent->dead_pushes = *sr_push_next(push);
+        sr_push_destroy(push);
+    }
+}
+
+/* --- other collections ------------------------------------------------------ */
+
+/* The header of every request names the agent's own, which needs no subscription. */
+static bool is_own(const struct sr_agent *agent, const char *xid)
+{
+    return (agent->xid && !strcmp(xid, agent->xid)) ||
+           (agent->srversion && !strcmp(xid, agent->srversion));
+}
+
+int sr_push_subscribe(struct sr_push *push, const char *xid)
+{
+    if (!push || !sr_id_valid(xid))
+        return SR_E_INVAL;
+    return is_own(sr_push_owner(push), xid) ? 0 : sr_push_add(push, xid);
+}
+
+int sr_push_unsubscribe(struct sr_push *push, const char *xid)
+{
+    if (!push || !sr_id_valid(xid))
+        return SR_E_INVAL;
+    sr_push_remove(push, xid);
+    return 0;
+}

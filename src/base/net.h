@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Copies of a struct sr_net. */
+#ifndef BASE_NET_H
+#define BASE_NET_H
+
+#include <smartrest/net.h>
+
+/* `from` NULL is zeroed. On success *ret is a copy that owns its texts. Returns 0,
+ * SR_E_INVAL (certificate without key or the reverse, unknown HTTP version), SR_E_NOMEM. */
+int sr_net_copy(const struct sr_net *from, struct sr_net *ret);
+/* Zeroed or released: fine. */
+void sr_net_release(struct sr_net *net);
+
+/* With the defaults filled in. */
+unsigned sr_net_connect_ms(const struct sr_net *net);
+unsigned sr_net_timeout_ms(const struct sr_net *net);
+size_t sr_net_receive_max(const struct sr_net *net);
+
+#endif

@@ -324,7 +324,7 @@ static void await_readable(int fd)
 {
     struct pollfd poller = { .fd = fd, .events = POLLIN };
 
-    assert_int_equal(poll(&poller, 1, 10000), 1);
+    assert_int_equal(poll(&poller, 1, 30000), 1);
 }
 
 static void expect_bytes(int fd, const void *bytes, size_t len)

@@ -198,6 +198,23 @@ static void both_names_of_an_endpoint_are_the_same(void **state)
     assert_non_null(strstr(await_answer(&client), id));
 }
 
+/* With the first blank it would take 200 ms, each time; a busy machine may be as slow, but
+ * hardly twenty times. */
+static void expect_head_at_once(struct client *client)
+{
+    int64_t best = INT64_MAX;
+
+    for (int i = 0; i < 20 && best >= 150000; i++) {
+        int64_t begin = test_now_us(), took;
+
+        hold(client);
+        took = test_now_us() - begin;
+        best = took < best ? took : best;
+        wire_close(&client->wire);
+    }
+    assert_true(best < 150000);
+}
+
 static void head_comes_at_once_and_blanks_after_it(void **state)
 {
     struct client client;
@@ -205,9 +222,9 @@ static void head_comes_at_once_and_blanks_after_it(void **state)
     int64_t begin;
 
     listen_to(&client, &device, *state, "blanks", "80");
+    expect_head_at_once(&client);
     begin = test_now_us();
     hold(&client);
-    assert_true(test_now_us() - begin < 150000);
     wire_await(&client.wire, "\r\n\r\n1\r\n \r\n1\r\n \r\n1\r\n \r\n");
     assert_true(test_now_us() - begin > 500000);
     assert_string_equal(await_answer(&client), "86,,2000,0,retry\n"); /* the time-out */
@@ -845,7 +862,7 @@ static void stop_does_not_wait_for_held_polls(void **state)
     }
     begin = test_now_us();
     sandbox_stop(*state);
-    assert_true(test_now_us() - begin < 1500000);
+    assert_true(test_now_us() - begin < 20 * 1000 * 1000); /* polls take 90 minutes */
     for (int i = 0; i < 20; i++) {
         wire_await_close(&clients[i].wire);
         wire_close(&clients[i].wire);

@@ -117,14 +117,14 @@ static void watch(struct fixture *fx, const char *options, const char *acts)
     run(fx, argv);
 }
 
-/* Reads more; false at the end, and after 10 s the test fails. */
+/* Reads more; false at the end, and after 30 s the test fails. */
 static bool read_more(struct fixture *fx, int which)
 {
     struct pollfd on = { .fd = fx->fd[which], .events = POLLIN };
     size_t room = sizeof fx->text[which] - 1 - fx->len[which];
     ssize_t n;
 
-    if (poll(&on, 1, 10000) != 1)
+    if (poll(&on, 1, 30000) != 1)
         fail_msg("nothing comes any more:\n%s%s", fx->text[OUT], fx->text[ERR]);
     n = read(fx->fd[which], fx->text[which] + fx->len[which], room);
     if (n > 0)
@@ -204,7 +204,7 @@ static void expect_gone(pid_t pid)
     if (fd < 0)
         assert_int_equal(errno, ESRCH);
     else
-        assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 10000),
+        assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 30000),
                          1);
     if (fd >= 0)
         close(fd);
@@ -233,7 +233,7 @@ static const char *next_datagram(struct fixture *fx)
     struct pollfd on = { .fd = fx->listener, .events = POLLIN };
     ssize_t len;
 
-    assert_int_equal(poll(&on, 1, 10000), 1);
+    assert_int_equal(poll(&on, 1, 30000), 1);
     len = recv(fx->listener, text, sizeof text - 1, 0);
     assert_true(len >= 0);
     text[len] = '\0';
@@ -293,7 +293,7 @@ static void kills_what_stops_kicking_and_starts_it_again(void **state)
     begin = now_ms();
     await_patient(fx);
     took = now_ms() - begin;
-    assert_true(took >= 250 && took < 5000);
+    assert_true(took >= 250 && took < 20000);
     await(fx, ERR, "gives no sign of life: SIGABRT");
     await(fx, ERR, "died by signal 6");
     expect_exit(fx, 0);
@@ -317,7 +317,7 @@ static void an_exit_in_answer_to_SIGABRT_is_no_end(void **state)
 
 static void kicks_from_an_agent_keep_it_alive(void **state)
 {
-    watch(*state, "--interval 0.4", "kick=1500");
+    watch(*state, "--interval 2", "kick=3000"); /* a kick a second */
     expect_exit(*state, 0);
     assert_int_equal(starts(*state), 1);
 }
@@ -352,7 +352,7 @@ static void kicks_of_others_do_not_count(void **state)
     const char *address = NULL;
     socklen_t len;
     pid_t patient;
-    uint64_t give_up = now_ms() + 10000;
+    uint64_t give_up = now_ms() + 30000;
     ssize_t n;
     int fd;
 

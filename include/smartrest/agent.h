@@ -36,8 +36,10 @@ struct sr_loop;
 SR_API int sr_agent_new(const char *server, const char *device_id,
                         struct sr_agent **ret_agent);
 
-/* Frees the agent, its timers, watches and reporter; connections are closed, rows that
- * wait are lost. Returns at once: a name look-up or connection attempt that cannot be
+/* Frees the agent, its timers, watches and reporter; connections are closed. Rows that wait
+ * are lost, but for those with SR_PRIO_BUF in an outbox on disk (outbox.h), and their delivery
+ * callbacks are told which. Returns at once, but for one write of that outbox to its medium: a
+ * name look-up or connection attempt that cannot be
  * interrupted is left to end by itself and touches nothing of the agent. From inside a
  * callback it stops the loop, and the agent is freed when the loop returns. Accepts
  * NULL. Returns NULL. */
@@ -149,21 +151,24 @@ SR_API int sr_agent_set_id(struct sr_agent *agent, const char *id);
 
 /* Bits that may be combined. */
 enum sr_prio {
-    SR_PRIO_BUF = 1, /* worth keeping over an outage */
+    SR_PRIO_BUF = 1, /* worth keeping over an outage, and on disk: outbox.h */
     SR_PRIO_XID = 2  /* the row's first value is another X-Id, cut off before sending */
 };
 
 /* Queues `row` (one or more rows, without the final line end; copied) for the reporter
  * and returns at once. May be called from any thread, before bootstrap, and before
  * there is a reporter. Rows arrive in the order they were sent. When the outbox is at
- * its bound the oldest waiting rows make room; see sr_reporter_stats().
+ * its bound the oldest waiting rows make room, unless the settings full_volatile and
+ * full_buffered say otherwise; see sr_agent_on_loss() and sr_reporter_stats().
  * Returns 0; or, and then nothing was queued: SR_E_SYNTAX, not a row (with SR_PRIO_XID:
  * not an X-Id of 1 to 255 bytes and a row); SR_E_TOOBIG, more than SR_ROW_MAX bytes or
- * than the outbox holds; SR_E_FULL, the outbox is full of rows that are under way;
- * SR_E_INVAL, NULL or an unknown prio; SR_E_NOMEM. */
+ * than the outbox holds; SR_E_FULL, the outbox is full of rows that are under way, or at its
+ * bound when it is to refuse; SR_E_INVAL, NULL or an unknown prio; SR_E_STOPPED, inside of
+ * sr_agent_free(); SR_E_NOMEM. */
 SR_API int sr_agent_send(struct sr_agent *agent, const char *row, int prio);
 
-/* Bytes of the longest row. */
+/* Bytes of the longest row, as it goes out: with its quotes, and with the X-Id that
+ * SR_PRIO_XID cuts off. One as long fits into a request of either transport. */
 #define SR_ROW_MAX 15360
 
 /* The same with prio 0, and with `prio`, for a row made as sr_row_format() makes it: each
@@ -193,7 +198,8 @@ SR_API int sr_agent_on_xmessage(struct sr_agent *agent, const char *xid, uint32_
 
 /* A row was refused: `error` is the platform's row 4x or 50, `row` (`len` bytes, no
  * terminator) the row that it speaks of, or NULL if that cannot be told: MQTT does not say
- * which publish an answer is for. Both are valid during the call. */
+ * which publish an answer is for. Both are valid during the call. An HTTP answer that says of all
+ * rows that they were not taken (sr_agent_on_trouble()) is none. */
 typedef void (*sr_refused_fn)(struct sr_agent *agent, struct sr_record *error,
                               const char *row, size_t len, void *arg);
 

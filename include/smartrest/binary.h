@@ -42,7 +42,9 @@ struct sr_binary_result {
     const char
         *bytes;    /* what sr_binary_get() got; NUL-terminated behind `size`; else "" */
     uint64_t size; /* of the binary, bytes */
-    const char *error; /* for people, if rc; "" otherwise */
+    const char *error;  /* for people, if rc; "" otherwise */
+    const char *answer; /* the platform's to an upload, JSON; NUL-terminated; else "" */
+    size_t answer_len;  /* bytes of it */
 };
 
 /* Called once for each transfer, unless it was cancelled. */

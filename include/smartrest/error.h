@@ -39,7 +39,8 @@ extern "C" {
     X(UNREACHABLE, -13, "server not reachable")   \
     X(AUTH, -14, "credentials refused")           \
     X(REFUSED, -15, "server refused the request") \
-    X(PROTO, -16, "peer broke the protocol")
+    X(PROTO, -16, "peer broke the protocol")      \
+    X(BUSY, -17, "in use by another")
 
 /* What calls return; 0 is success. */
 enum sr_error {

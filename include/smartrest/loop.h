@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 struct sr_loop;
+struct uv_loop_s;
 
 /* On success *ret_loop is the caller's, to be freed with sr_loop_free(). Returns 0,
  * SR_E_INVAL (NULL), SR_E_NOMEM, SR_E_IO (no file descriptors left). */
@@ -56,6 +57,12 @@ SR_API int sr_loop_add_timer(struct sr_loop *loop, uint64_t interval_ms, sr_time
 /* The same for descriptors. */
 SR_API int sr_loop_add_watch(struct sr_loop *loop, int fd, int events, sr_watch_fn fn,
                              void *arg, struct sr_watch **ret_watch);
+
+/* libuv's loop inside, for handles of the application's own: a child process, a signal, a
+ * directory. They are closed, and their close callbacks have run or are about to, before
+ * the loop is freed, or the agent that has it. Who runs or stops it is not the application.
+ * Its type is libuv's uv_loop_t. NULL for NULL. */
+SR_API struct uv_loop_s *sr_loop_uv(struct sr_loop *loop);
 
 #ifdef __cplusplus
 }

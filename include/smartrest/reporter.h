@@ -6,12 +6,31 @@
  *     sr_reporter_new_mqtt (or _http) -> options -> start ... free
  *
  * Rows are joined: a request goes out when it is full, when its oldest row has waited
- * for the linger time, or at once when a message handler has sent a row. A row is
- * forgotten when the platform has acknowledged it: HTTP 200 for its request, PUBACK
- * for its publish. Until then it is sent again after every reconnect, so a row can
- * arrive twice, at most a window's worth. A connection that fails is tried again for
- * ever, first after about 0.2 s, later up to 60 s, with jitter. Rows that HTTP status 400,
- * 413 or 422 refuses together are sent again one by one, and one refused alone is dropped.
+ * for the linger time, or at once when a message handler has sent a row.
+ *
+ * Acknowledged. A row is forgotten when the platform has acknowledged it, and never before: by
+ * HTTP status 200 for its request, unless the answer says that nothing of it was taken (`50,1,401`
+ * or `40,...` and no other row); by PUBACK for its publish. Until then it is sent again, after every
+ * reconnect, and after a restart if it is on disk. So a row can arrive twice, and what can is
+ * bounded: what was under way when the connection or the process ended, which is one request
+ * by HTTP, at most `window` publishes of `batch_rows` rows each by MQTT.
+ *
+ * Outages. A connection that fails is tried again for ever, first after about 0.2 s, later up to
+ * 60 s, with jitter; the pauses begin anew when all went well for 10 s. A server's Retry-After is
+ * kept, up to `slow_retry`. What waited meanwhile is the backlog: it goes no faster than
+ * `replay_rows` and `replay_bytes` say, after a second's worth at once, and before or after
+ * rows that are new (`replay_order`). The order of rows with SR_PRIO_BUF is kept, and that of
+ * those without.
+ *
+ * Troubles, sr_agent_on_trouble(): credentials, template collection or device that the platform
+ * does not know, or another client with the same id. The reporter goes on trying, with pauses that
+ * grow to `slow_retry`.
+ *
+ * Poison. A payload that HTTP status 400, 413 or 422 refuses, or under whose first row the
+ * connection ends or the server fails (5xx, but not 503) `poison_after` times in a row, is sent in halves until one row is alone. If others
+ * get through and that one still does not, it is set aside (SR_FATE_POISON, and the quarantine file
+ * of an outbox on disk), and the rest flows. If nothing gets through, no row is to blame. Meanwhile
+ * one request is under way at a time.
  *
  * An agent has one reporter. Loop thread only. Wire: docs/protocol/mqtt.md. */
 #ifndef SMARTREST_REPORTER_H
@@ -77,14 +96,17 @@ SR_API bool sr_reporter_is_sleeping(const struct sr_reporter *reporter);
 
 /* --- what it did ------------------------------------------------------- */
 
-/* Numbers since the reporter was made, but for the first three: as it is now. */
+/* Numbers since the reporter was made, those of rows since the agent was; as it is now where it
+ * says so. HTTP has no connection: there it counts as one until a request fails, and again once
+ * a request has been acknowledged. */
 struct sr_reporter_stats {
-    bool connected;                       /* the platform answers */
+    bool connected;                       /* now: the platform answers */
     uint64_t rows_waiting, bytes_waiting; /* now, those under way included */
     uint64_t rows_queued;                 /* accepted by sr_agent_send*() */
     uint64_t rows_sent;                   /* handed to the network, repeats included */
     uint64_t rows_acked;                  /* and forgotten */
-    uint64_t rows_dropped; /* to make room, or since the platform never takes them */
+    uint64_t rows_dropped; /* to make room, since the platform never takes them, or
+                              since they could not be read back from disk */
     uint64_t
         rows_given_up; /* without SR_PRIO_BUF: after all retries, or while asleep */
     uint64_t requests_sent;  /* publishes, or HTTP requests */
@@ -93,6 +115,13 @@ struct sr_reporter_stats {
     uint64_t rows_malformed; /* received, and not understood */
     uint64_t connects;       /* that succeeded */
     uint64_t disconnects;    /* of these, that were lost */
+
+    uint64_t rows_expired;     /* their time to live was over */
+    uint64_t rows_quarantined; /* of rows_dropped: the platform never takes them */
+    uint64_t rows_damaged;     /* of rows_dropped: could not be read back from disk */
+    uint64_t rows_refused;     /* at the bound, by full_volatile or full_buffered */
+    uint64_t rows_on_disk, bytes_on_disk; /* now: of rows_waiting; size of the files */
+    bool disk_fails; /* now: an outbox on disk is wanted, and cannot be used */
 };
 /* Accepts NULL for `reporter`: all zero. */
 SR_API void sr_reporter_stats(const struct sr_reporter *reporter,

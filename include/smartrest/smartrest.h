@@ -22,6 +22,7 @@
 #include <smartrest/mqtt.h>
 #include <smartrest/net.h>
 #include <smartrest/options.h>
+#include <smartrest/outbox.h>
 #include <smartrest/push.h>
 #include <smartrest/record.h>
 #include <smartrest/reporter.h>

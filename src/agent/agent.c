@@ -39,6 +39,7 @@ static void on_wake(void *arg)
     sr_agent_drop_dead_pushes(agent);
     if (agent->reporter)
         sr_reporter_look(agent->reporter);
+    sr_agent_tell(agent);
 }
 
 static void on_contact_overdue(void *arg)
@@ -63,7 +64,10 @@ static int init(struct sr_agent *agent, const char *server, const char *device_i
     int rc = sr_loop_make(on_wake, agent, &agent->loop);
 
     if (!rc)
-        rc = sr_outbox_new((size_t)agent->settings.capacity, &agent->outbox);
+        rc = sr_outbox_new((size_t)agent->settings.capacity, agent->clock,
+                           &agent->outbox);
+    if (!rc)
+        rc = sr_agent_init_telling(agent);
     if (!rc)
         rc = sr_deadline_init(&agent->contact, agent->loop, on_contact_overdue, agent);
     if (!rc)
@@ -73,17 +77,21 @@ static int init(struct sr_agent *agent, const char *server, const char *device_i
         rc = sr_replace_text(&agent->server, server ? server : "");
     if (!rc)
         rc = sr_replace_text(&agent->device_id, device_id ? device_id : "");
+    if (!rc)
+        sr_agent_apply(agent);
     agent->bootstrap_interval_ms = BOOTSTRAP_INTERVAL_MS;
     return rc;
 }
 
-int sr_agent_new(const char *server, const char *device_id, struct sr_agent **ret_agent)
+int sr_agent_make(const char *server, const char *device_id,
+                  const struct sr_clock *clock, struct sr_agent **ret_agent)
 {
     struct sr_agent *agent = calloc(1, sizeof *agent);
     int rc;
 
     if (!agent)
         return SR_E_NOMEM;
+    agent->clock = clock;
     sr_settings_init(&agent->settings);
     rc = init(agent, server, device_id);
     if (rc)
@@ -93,15 +101,26 @@ int sr_agent_new(const char *server, const char *device_id, struct sr_agent **re
     return rc;
 }
 
+int sr_agent_new(const char *server, const char *device_id, struct sr_agent **ret_agent)
+{
+    return sr_agent_make(server, device_id, &sr_system_clock, ret_agent);
+}
+
 static void destroy(struct sr_agent *agent)
 {
+    agent->doomed = agent->closing = true;
+    if (agent->outbox)
+        sr_agent_tell_end(agent);
     sr_push_free(agent->push);
     sr_agent_drop_dead_pushes(agent);
     drop_dead_reporters(agent);
     if (agent->reporter)
         sr_reporter_destroy(agent->reporter);
+    sr_agent_release_report(agent);
     sr_http_free(agent->http);
     sr_deadline_release(&agent->contact);
+    sr_deadline_release(&agent->log_losses);
+    sr_deadline_release(&agent->retry_disk);
     sr_loop_destroy(agent->loop);
     sr_agent_put_signals_back(agent);
     sr_outbox_free(agent->outbox);
@@ -124,7 +143,7 @@ static void destroy(struct sr_agent *agent)
 
 struct sr_agent *sr_agent_free(struct sr_agent *agent)
 {
-    if (!agent)
+    if (!agent || agent->closing)
         return NULL;
     if (agent->depth) {
         agent->doomed = true;
@@ -221,6 +240,18 @@ int sr_agent_check_setup(struct sr_agent *agent)
     memcpy(agent->url, agent->server, len);
     strcpy(agent->url + len, "/s");
     return 0;
+}
+
+char *sr_agent_make_url(const struct sr_agent *agent, const char *path)
+{
+    size_t len = strlen(agent->url) - strlen("/s");
+    char *url = malloc(len + strlen(path) + 1);
+
+    if (url) {
+        memcpy(url, agent->url, len);
+        strcpy(url + len, path);
+    }
+    return url;
 }
 
 int sr_agent_open_http(struct sr_agent *agent)

@@ -5,6 +5,8 @@
 
 #include "agent/credentials.h"
 #include "agent/dispatch.h"
+#include "base/backoff.h"
+#include "base/clock.h"
 #include "base/settings.h"
 #include "base/url.h"
 #include "http/http.h"
@@ -12,11 +14,23 @@
 #include "outbox/outbox.h"
 #include "reporter/reporter.h"
 #include <smartrest/agent.h>
+#include <smartrest/outbox.h>
+
+/* The event that tells the platform of lost rows: losses.c. */
+struct sr_loss_report {
+    struct sr_http_request *request; /* under way */
+    struct sr_losses told;           /* in it */
+    struct sr_deadline pause;        /* until the next */
+    struct sr_backoff backoff;
+    bool refused; /* the platform does not want it: only after the pause */
+    uint64_t wait_for_clock_until_ms;
+};
 
 struct sr_agent {
     struct sr_loop *loop;
     struct sr_http *http; /* made when first needed, with the options of then */
     struct sr_outbox *outbox;
+    const struct sr_clock *clock;
     struct sr_reporter *reporter;
     struct sr_reporter
         *dead_reporters; /* freed in callbacks; go with the next wake-up */
@@ -24,6 +38,22 @@ struct sr_agent {
     struct sr_dispatch dispatch;
     sr_refused_fn refused;
     void *refused_arg;
+    sr_loss_fn lost;
+    void *lost_arg;
+    sr_trouble_fn trouble;
+    void *trouble_arg;
+
+    bool on_disk;                  /* sr_agent_open_outbox() was called */
+    bool telling;                  /* what became of rows: callbacks are on the stack */
+    bool closing;                  /* its end has begun: nothing is sent any more */
+    struct sr_deadline retry_disk; /* the outbox's disk fails */
+    uint64_t retry_idle_ms;        /* the last attempt was none: then not before */
+    struct sr_deadline log_losses; /* when the log may say more about losses */
+    struct sr_loss_report report;
+    struct {
+        bool on, done;
+        uint64_t rows; /* that were put before it began */
+    } flush;
 
     char *server, *device_id;
     char *url;   /* of /s */
@@ -51,6 +81,10 @@ struct sr_agent {
     char error[768];
 };
 
+/* sr_agent_new() with a clock of the caller's, which outlives the agent. */
+int sr_agent_make(const char *server, const char *device_id,
+                  const struct sr_clock *clock, struct sr_agent **ret_agent);
+
 /* Remembers a sentence for sr_agent_error() and returns `rc`. Control bytes in what the
  * platform says become blanks. */
 int sr_agent_fail(struct sr_agent *agent, int rc, const char *format, ...)
@@ -61,6 +95,30 @@ int sr_agent_fail(struct sr_agent *agent, int rc, const char *format, ...)
  * SR_E_STATE from inside a callback, SR_E_INVAL for NULL. */
 int sr_agent_enter(struct sr_agent *agent);
 int sr_agent_leave(struct sr_agent *agent, int rc);
+
+/* Tells the outbox what the settings say that can be changed at any time. */
+void sr_agent_apply(struct sr_agent *agent);
+
+/* Calls the callbacks for what became of rows, and for losses and the disk. On the loop, from
+ * where everything may be called. */
+void sr_agent_tell(struct sr_agent *agent);
+/* The last of it: every row has met its fate. Nothing can be sent afterwards. */
+void sr_agent_tell_end(struct sr_agent *agent);
+/* Returns 0 or SR_E_NOMEM. */
+int sr_agent_init_telling(struct sr_agent *agent);
+/* For struct sr_reporter_config; `arg` is the agent. */
+void sr_agent_settled(void *arg);
+void sr_agent_trouble(void *arg, enum sr_trouble trouble, const char *text);
+
+/* The event about losses: the platform answers; rows were lost while it does. */
+int sr_agent_init_report(struct sr_agent *agent);
+void sr_agent_report_up(void *arg);
+void sr_agent_report_soon(struct sr_agent *agent);
+void sr_agent_release_report(struct sr_agent *agent);
+
+/* `path` on the agent's server, once sr_agent_check_setup() was fine. The caller frees it; NULL
+ * without memory. */
+char *sr_agent_make_url(const struct sr_agent *agent, const char *path);
 
 /* Are server and device id usable? Returns 0 or SR_E_INVAL. */
 int sr_agent_check_setup(struct sr_agent *agent);

@@ -51,17 +51,13 @@ int sr_push_new(struct sr_agent *agent, struct sr_push **ret_push)
     return 0;
 }
 
-/* agent->url is that of /s, and ends with it. */
 static int begin(struct sr_agent *agent, struct sr_push *push)
 {
-    size_t len = strlen(agent->url) - strlen("/s");
-    char *url = malloc(len + sizeof path);
+    char *url = sr_agent_make_url(agent, path);
     int rc;
 
     if (!url)
         return SR_E_NOMEM;
-    memcpy(url, agent->url, len);
-    strcpy(url + len, path);
     rc = sr_push_begin(push, agent->http, url, agent->id);
     free(url);
     return rc;

@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *own_id(void *arg)
+{
+    return sr_agent_id(arg);
+}
+
 static int make(struct sr_agent *agent, struct sr_reporter **ret_reporter)
 {
     const struct sr_reporter_config config = {
@@ -13,6 +18,10 @@ static int make(struct sr_agent *agent, struct sr_reporter **ret_reporter)
         .outbox = agent->outbox,
         .settings = &agent->settings,
         .received = sr_agent_received,
+        .trouble = sr_agent_trouble,
+        .settled = sr_agent_settled,
+        .own_id = own_id,
+        .up = sr_agent_report_up,
         .arg = agent,
     };
     int rc;

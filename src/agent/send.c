@@ -33,24 +33,50 @@ static size_t without_line_ends(const char *text)
     return len;
 }
 
-int sr_agent_send(struct sr_agent *agent, const char *row, int prio)
+static int check(const char *row, size_t len, int prio)
 {
-    bool due = false;
-    size_t len;
-    int rc;
+    bool with_xid = prio & SR_PRIO_XID;
 
-    if (!agent || !row || (prio & ~(SR_PRIO_BUF | SR_PRIO_XID)))
-        return SR_E_INVAL;
-    len = without_line_ends(row);
     if (len > SR_ROW_MAX)
         return SR_E_TOOBIG;
-    if (!is_rows(row, len, prio & SR_PRIO_XID ? 2 : 1) ||
-        ((prio & SR_PRIO_XID) && strcspn(row, ",") > 255))
+    if (!is_rows(row, len, with_xid ? 2 : 1))
         return SR_E_SYNTAX;
-    rc = sr_outbox_put(agent->outbox, row, len, prio, sr_now_ms(), &due);
+    return with_xid && strcspn(row, ",") > SR_ID_MAX ? SR_E_SYNTAX : 0;
+}
+
+int sr_agent_send_with(struct sr_agent *agent, const char *row,
+                       const struct sr_send_options *options)
+{
+    static const struct sr_send_options none = { 0 };
+    struct sr_outbox_row put;
+    bool due = false;
+    int rc;
+
+    if (!options)
+        options = &none;
+    if (!agent || !row || (options->prio & ~(SR_PRIO_BUF | SR_PRIO_XID)))
+        return SR_E_INVAL;
+    if (agent->closing)
+        return SR_E_STOPPED;
+    put = (struct sr_outbox_row){
+        .text = row,
+        .len = without_line_ends(row),
+        .prio = options->prio,
+        .ttl_s = options->ttl_s,
+        .told = options->delivered,
+        .arg = options->arg,
+    };
+    rc = check(row, put.len, put.prio);
+    if (!rc)
+        rc = sr_outbox_put(agent->outbox, &put, sr_now_ms(), &due);
     if (!rc && due)
         sr_loop_wake(agent->loop);
     return rc;
+}
+
+int sr_agent_send(struct sr_agent *agent, const char *row, int prio)
+{
+    return sr_agent_send_with(agent, row, &(struct sr_send_options){ .prio = prio });
 }
 
 static int sendf(struct sr_agent *agent, int prio, const char *format, va_list args)

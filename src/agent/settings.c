@@ -7,20 +7,45 @@ static const char *const of_http[] = { "ca_file",      "ca_path",        "cert_f
                                        "key_file",     "proxy",          "verify",
                                        "http_version", "connect_timeout" };
 
-static bool is_one_of_http(const char *name)
+/* Those that can be changed while they are in use. */
+static const char *const of_any_time[] = { "capacity",      "outbox_capacity",
+                                           "full_volatile", "full_buffered",
+                                           "loss_report",   "clock_valid_after" };
+
+/* Those that are looked at once, when the outbox is opened on disk. */
+static const char *const of_disk[] = { "outbox_sync", "outbox_sync_interval" };
+
+#define IS_ONE_OF(list, name) is_one_of(list, sizeof list / sizeof *list, name)
+static bool is_one_of(const char *const list[], size_t count, const char *name)
 {
-    for (size_t i = 0; i < sizeof of_http / sizeof *of_http; i++)
-        if (!strcmp(of_http[i], name))
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(list[i], name))
             return true;
     return false;
 }
 
 static bool is_too_late(const struct sr_agent *agent, const char *name)
 {
-    if (!strcmp(name, "capacity"))
+    if (IS_ONE_OF(of_any_time, name))
         return false;
+    if (IS_ONE_OF(of_disk, name))
+        return agent->on_disk;
     return (agent->reporter && sr_reporter_started(agent->reporter)) ||
-           (agent->http && is_one_of_http(name));
+           (agent->http && IS_ONE_OF(of_http, name));
+}
+
+void sr_agent_apply(struct sr_agent *agent)
+{
+    const struct sr_settings *settings = &agent->settings;
+    struct sr_outbox *box = agent->outbox;
+
+    sr_outbox_set_cap(box, (size_t)settings->capacity);
+    sr_outbox_set_disk_cap(box, (uint64_t)settings->outbox_capacity);
+    sr_outbox_set_policy(box, SR_CLASS_VOLATILE,
+                         (enum sr_at_bound)settings->full_volatile);
+    sr_outbox_set_policy(box, SR_CLASS_BUFFERED,
+                         (enum sr_at_bound)settings->full_buffered);
+    sr_outbox_set_clock_valid(box, settings->clock_valid_after * 1000);
 }
 
 int sr_agent_set(struct sr_agent *agent, const char *name, const char *value)
@@ -41,8 +66,10 @@ int sr_agent_set(struct sr_agent *agent, const char *name, const char *value)
                              value, reason);
     if (rc)
         return sr_agent_fail(agent, rc, "out of memory");
-    if (!strcmp(name, "capacity"))
-        sr_outbox_set_cap(agent->outbox, (size_t)agent->settings.capacity);
+    if (IS_ONE_OF(of_any_time, name)) {
+        sr_agent_apply(agent);
+        sr_loop_wake(agent->loop); /* rows may have gone, or may go */
+    }
     return 0;
 }
 

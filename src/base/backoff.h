@@ -6,7 +6,10 @@
 
 #include <stdint.h>
 
-enum { SR_BACKOFF_FIRST_MS = 250, SR_BACKOFF_MAX_MS = 60 * 1000 };
+#ifndef SR_BACKOFF_FIRST_MS /* tests are less patient */
+#define SR_BACKOFF_FIRST_MS 250
+#endif
+#define SR_BACKOFF_MAX_MS (60 * 1000)
 
 struct sr_backoff {
     uint32_t next_ms; /* 0: no failure yet */
@@ -15,6 +18,9 @@ struct sr_backoff {
 /* Milliseconds to wait now, between half of and the whole current pause; the pause
  * then grows by 3/10. `random`: any 32 random bits. */
 uint32_t sr_backoff_next(struct sr_backoff *backoff, uint32_t random);
+/* The same up to `max_ms` (a day and more is fine), for what does not pass by itself. */
+uint32_t sr_backoff_next_within(struct sr_backoff *backoff, uint32_t max_ms,
+                                uint32_t random);
 void sr_backoff_reset(struct sr_backoff *backoff);
 
 /* 32 bits from the system. */

@@ -86,6 +86,30 @@ static void every_random_number_stays_in_bounds(void **state)
     }
 }
 
+static void a_longer_bound_is_reached_and_left_again(void **state)
+{
+    struct sr_backoff backoff = { 0 };
+    const uint32_t day_ms = 86400 * 1000;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        assert_in_range(sr_backoff_next_within(&backoff, day_ms, 12345), 1, day_ms);
+    assert_in_range(sr_backoff_next_within(&backoff, day_ms, UINT32_MAX), day_ms / 2,
+                    day_ms);
+    assert_in_range(longest(backoff), SR_BACKOFF_MAX_MS, SR_BACKOFF_MAX_MS);
+    sr_backoff_next(&backoff, 0);
+    assert_int_equal(backoff.next_ms, SR_BACKOFF_MAX_MS);
+}
+
+static void a_bound_below_the_first_pause_is_kept(void **state)
+{
+    struct sr_backoff backoff = { 0 };
+
+    (void)state;
+    for (uint32_t i = 0; i < 20; i++)
+        assert_in_range(sr_backoff_next_within(&backoff, 100, i), 50, 100);
+}
+
 static void the_systems_random_bits_differ(void **state)
 {
     uint32_t ones = 0, zeros = 0;
@@ -109,6 +133,8 @@ int main(void)
         cmocka_unit_test(five_short_outages_cost_less_than_two_seconds_each),
         cmocka_unit_test(a_reset_begins_anew),
         cmocka_unit_test(every_random_number_stays_in_bounds),
+        cmocka_unit_test(a_longer_bound_is_reached_and_left_again),
+        cmocka_unit_test(a_bound_below_the_first_pause_is_kept),
         cmocka_unit_test(the_systems_random_bits_differ),
     };
 

@@ -28,9 +28,21 @@ static const struct number_setting {
 #undef SR_SETTING
 };
 
+static const struct choice_setting {
+    const char *name;
+    size_t offset;
+    const char *value, *choices; /* "this, that" */
+} choices[] = {
+#define SR_SETTING(name, value, choices, what) \
+    { #name, offsetof(struct sr_settings, name), #value, choices },
+    SR_CHOICE_SETTINGS(SR_SETTING)
+#undef SR_SETTING
+};
+
 enum {
     TEXTS = sizeof texts / sizeof *texts,
-    NUMBERS = sizeof numbers / sizeof *numbers
+    NUMBERS = sizeof numbers / sizeof *numbers,
+    CHOICES = sizeof choices / sizeof *choices
 };
 
 static void *field(const struct sr_settings *settings, size_t offset)
@@ -38,9 +50,40 @@ static void *field(const struct sr_settings *settings, size_t offset)
     return (char *)(uintptr_t)settings + offset;
 }
 
+/* The name of choice `n`, *ret_len bytes; NULL if there are fewer. */
+static const char *nth_choice(const struct choice_setting *setting, int n,
+                              size_t *ret_len)
+{
+    const char *at = setting->choices;
+
+    for (; n > 0; n--) {
+        at = strstr(at, ", ");
+        if (!at)
+            return NULL;
+        at += 2;
+    }
+    *ret_len = strcspn(at, ",");
+    return at;
+}
+
+/* The place of `value` in the list; -1 if it is not in it. */
+static int place_of(const struct choice_setting *setting, const char *value)
+{
+    const char *choice;
+    size_t len;
+
+    for (int n = 0; (choice = nth_choice(setting, n, &len)); n++)
+        if (len == strlen(value) && !memcmp(choice, value, len))
+            return n;
+    return -1;
+}
+
 void sr_settings_init(struct sr_settings *settings)
 {
     *settings = (struct sr_settings){ 0 };
+    for (size_t i = 0; i < CHOICES; i++)
+        *(int *)field(settings, choices[i].offset) =
+            place_of(&choices[i], choices[i].value);
     for (size_t i = 0; i < NUMBERS; i++)
         *(int64_t *)field(settings, numbers[i].offset) = numbers[i].value;
 }
@@ -65,6 +108,14 @@ static const struct number_setting *find_number(const char *name)
     for (size_t i = 0; i < NUMBERS; i++)
         if (!strcmp(numbers[i].name, name))
             return &numbers[i];
+    return NULL;
+}
+
+static const struct choice_setting *find_choice(const char *name)
+{
+    for (size_t i = 0; i < CHOICES; i++)
+        if (!strcmp(choices[i].name, name))
+            return &choices[i];
     return NULL;
 }
 
@@ -116,16 +167,32 @@ static int set_number(const struct number_setting *setting, int64_t *to,
     return 0;
 }
 
+static int set_choice(const struct choice_setting *setting, int *to, const char *value,
+                      const char **ret_reason)
+{
+    int place = place_of(setting, value ? value : setting->value);
+
+    if (place < 0) {
+        *ret_reason = "it is none of the choices";
+        return SR_E_INVAL;
+    }
+    *to = place;
+    return 0;
+}
+
 int sr_settings_set(struct sr_settings *settings, const char *name, const char *value,
                     const char **ret_reason)
 {
     const struct text_setting *text = find_text(name);
     const struct number_setting *number = find_number(name);
+    const struct choice_setting *choice = find_choice(name);
 
     if (text)
         return set_text(field(settings, text->offset), value, ret_reason);
     if (number)
         return set_number(number, field(settings, number->offset), value, ret_reason);
+    if (choice)
+        return set_choice(choice, field(settings, choice->offset), value, ret_reason);
     return SR_E_NOTFOUND;
 }
 
@@ -134,7 +201,9 @@ int sr_settings_get(const struct sr_settings *settings, const char *name, char *
 {
     const struct text_setting *as_text = find_text(name);
     const struct number_setting *number = find_number(name);
+    const struct choice_setting *choice = find_choice(name);
     const char *value;
+    size_t len = 0;
 
     if (as_text) {
         value = *(char *const *)field(settings, as_text->offset);
@@ -142,6 +211,9 @@ int sr_settings_get(const struct sr_settings *settings, const char *name, char *
     } else if (number) {
         snprintf(text, size, "%lld",
                  (long long)*(int64_t *)field(settings, number->offset));
+    } else if (choice) {
+        value = nth_choice(choice, *(int *)field(settings, choice->offset), &len);
+        snprintf(text, size, "%.*s", (int)len, value);
     } else {
         return SR_E_NOTFOUND;
     }

@@ -14,7 +14,14 @@ struct sr_settings {
 #define SR_SETTING(name, value, least, most, unit, what) int64_t name;
     SR_NUMBER_SETTINGS(SR_SETTING)
 #undef SR_SETTING
+#define SR_SETTING(name, value, choices, what) int name;
+    SR_CHOICE_SETTINGS(SR_SETTING)
+#undef SR_SETTING
 };
+
+/* A choice is its place in the list: outbox_sync is an enum sr_store_sync, full_volatile and
+ * full_buffered are an enum sr_at_bound, and replay_order is one of these. */
+enum sr_replay_order { SR_REPLAY_STRICT, SR_REPLAY_LIVE_FIRST };
 
 /* Defaults. */
 void sr_settings_init(struct sr_settings *settings);

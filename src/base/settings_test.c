@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/settings.h"
 
+#include "outbox/outbox.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +44,9 @@ static void has_the_documented_defaults(void **state)
 #undef SETTING
 #define SETTING(name, value, least, most, unit, what) assert_is(#name, #value);
     SR_NUMBER_SETTINGS(SETTING)
+#undef SETTING
+#define SETTING(name, value, choices, what) assert_is(#name, #value);
+    SR_CHOICE_SETTINGS(SETTING)
 #undef SETTING
 }
 
@@ -89,6 +94,63 @@ static void knows_the_values_between_the_bounds_that_are_none(void **state)
     assert_int_equal(set("http_version", "20"), 0);
 }
 
+static void takes_each_choice_by_its_name(void **state)
+{
+    (void)state;
+#define SETTING(name, value, choices, what)                                          \
+    for (char *rest, *list = strdup(choices), *choice = strtok_r(list, ", ", &rest); \
+         list; choice = strtok_r(NULL, ", ", &rest)) {                               \
+        if (!choice) {                                                               \
+            free(list);                                                              \
+            break;                                                                   \
+        }                                                                            \
+        assert_int_equal(set(#name, choice), 0);                                     \
+        assert_is(#name, choice);                                                    \
+    }
+    SR_CHOICE_SETTINGS(SETTING)
+#undef SETTING
+}
+
+static void refuses_what_is_no_choice(void **state)
+{
+    static const char *const bad[] = { "",      "bat",    "batch,", "batch, interval",
+                                       "Batch", " batch", "1",      "drop_oldest" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(set("outbox_sync", bad[i]), SR_E_INVAL);
+        assert_string_equal(reason, "it is none of the choices");
+    }
+    assert_is("outbox_sync", "batch");
+}
+
+static void assert_choice(const char *name, const char *value, const int *in, int place)
+{
+    assert_int_equal(set(name, value), 0);
+    assert_int_equal(*in, place);
+}
+
+static void has_a_choice_as_the_code_names_it(void **state)
+{
+    (void)state;
+    assert_choice("outbox_sync", "row", &settings.outbox_sync, SR_SYNC_ROW);
+    assert_choice("outbox_sync", "batch", &settings.outbox_sync, SR_SYNC_BATCH);
+    assert_choice("outbox_sync", "interval", &settings.outbox_sync, SR_SYNC_INTERVAL);
+    assert_choice("full_volatile", "drop_oldest", &settings.full_volatile,
+                  SR_DROP_OLDEST);
+    assert_choice("full_volatile", "drop_newest", &settings.full_volatile,
+                  SR_DROP_NEWEST);
+    assert_choice("full_volatile", "refuse", &settings.full_volatile, SR_REFUSE);
+    assert_choice("full_buffered", "drop_oldest", &settings.full_buffered,
+                  SR_DROP_OLDEST);
+    assert_choice("full_buffered", "drop_newest", &settings.full_buffered,
+                  SR_DROP_NEWEST);
+    assert_choice("full_buffered", "refuse", &settings.full_buffered, SR_REFUSE);
+    assert_choice("replay_order", "strict", &settings.replay_order, SR_REPLAY_STRICT);
+    assert_choice("replay_order", "live_first", &settings.replay_order,
+                  SR_REPLAY_LIVE_FIRST);
+}
+
 static void says_that_there_is_no_such_setting(void **state)
 {
     char text[8];
@@ -110,6 +172,9 @@ static void null_sets_the_default(void **state)
     assert_is("ca_file", "/x");
     assert_int_equal(set("ca_file", NULL), 0);
     assert_is("ca_file", "");
+    assert_int_equal(set("outbox_sync", "row"), 0);
+    assert_int_equal(set("outbox_sync", NULL), 0);
+    assert_is("outbox_sync", "batch");
 }
 
 static void text_has_a_bound(void **state)
@@ -160,6 +225,12 @@ static void page_shows_the_same_table(void **state)
     assert_page_has(page, row);
     SR_NUMBER_SETTINGS(SETTING)
 #undef SETTING
+#define SETTING(name, value, choices, what)                                        \
+    snprintf(row, sizeof row, "| `%s` | %s | %s | %s |\n", #name, #value, choices, \
+             what);                                                                \
+    assert_page_has(page, row);
+    SR_CHOICE_SETTINGS(SETTING)
+#undef SETTING
     free(page);
 }
 
@@ -171,6 +242,9 @@ int main(void)
         TEST(takes_both_bounds_and_nothing_beyond),
         TEST(refuses_what_is_no_number),
         TEST(knows_the_values_between_the_bounds_that_are_none),
+        TEST(takes_each_choice_by_its_name),
+        TEST(refuses_what_is_no_choice),
+        TEST(has_a_choice_as_the_code_names_it),
         TEST(says_that_there_is_no_such_setting),
         TEST(null_sets_the_default),
         TEST(text_has_a_bound),

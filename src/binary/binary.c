@@ -44,11 +44,13 @@ struct sr_binary {
     void *arg;
     char id[SR_BINARY_ID_MAX + 1];
     long status;
-    uint64_t size; /* of an upload */
+    uint64_t size;      /* of an upload */
+    const char *answer; /* to it, while its end is told */
+    size_t answer_len;
     char error[300];
 
     bool in_memory;
-    struct sr_store store;
+    struct sr_binary_store store;
     uint64_t total;    /* bytes there will be; 0: not known */
     uint64_t high;     /* most bytes there have been */
     char version[128]; /* entity tag of what has come, or "" */
@@ -80,7 +82,7 @@ static char *make_url(const char *server)
 static void destroy(struct sr_binary *b)
 {
     sr_http_free(b->http);
-    sr_store_release(&b->store);
+    sr_binary_store_release(&b->store);
     sr_deadline_release(&b->pause);
     sr_net_release(&b->net);
     free(b->url);
@@ -138,7 +140,7 @@ void sr_binary_cancel(struct sr_binary *b)
     sr_http_cancel(b->request);
     b->request = NULL;
     sr_deadline_clear(&b->pause);
-    sr_store_release(&b->store);
+    sr_binary_store_release(&b->store);
     b->state = IDLE;
 }
 
@@ -204,13 +206,17 @@ static void finish(struct sr_binary *b, int rc)
         .bytes = bytes && !rc ? bytes : "",
         .size = b->store.size ? b->store.size : b->size,
         .error = strcpy(error, rc ? b->error : ""),
+        .answer = b->answer ? b->answer : "",
+        .answer_len = b->answer_len,
     };
 
     if (rc && !*error)
         snprintf(error, sizeof error, "%s", sr_strerror(rc));
     b->store.bytes = NULL;
-    sr_store_release(&b->store);
+    sr_binary_store_release(&b->store);
     b->request = NULL;
+    b->answer = NULL;
+    b->answer_len = 0;
     b->state = IDLE;
     b->fn(b->arg, &result);
     free(bytes);
@@ -288,6 +294,8 @@ static void on_posted(void *arg, const struct sr_http_result *result)
 
     if (!rc && !sr_json_id(result->body, result->len, "id", b->id, sizeof b->id))
         rc = fail(b, SR_E_PROTO, "the platform's answer names no id");
+    b->answer = result->body;
+    b->answer_len = result->len;
     finish(b, rc);
 }
 
@@ -451,7 +459,7 @@ static int from_the_start(struct sr_binary *b, const struct sr_http_result *answ
     const char *version = sr_http_header(answer, "ETag");
     const char *length = sr_http_header(answer, "Content-Length");
 
-    if (sr_store_rewind(&b->store))
+    if (sr_binary_store_rewind(&b->store))
         return fail(b, SR_E_IO, strerror(b->store.error));
     b->total = length ? strtoull(length, NULL, 10) : 0;
     snprintf(b->version, sizeof b->version, "%s",
@@ -486,7 +494,7 @@ static bool on_data(void *arg, const struct sr_http_result *so_far, const char *
         fail(b, SR_E_TOOBIG, "the binary is larger than the limit");
         return false;
     }
-    rc = sr_store_write(&b->store, bytes, len);
+    rc = sr_binary_store_write(&b->store, bytes, len);
     if (rc) {
         fail(b, rc, rc == SR_E_IO ? strerror(b->store.error) : sr_strerror(rc));
         return false;
@@ -507,7 +515,7 @@ static void complete(struct sr_binary *b)
     b->size = b->store.size;
     if (b->in_memory)
         finish(b, 0);
-    else if (sr_store_keep(&b->store, b->loop, on_kept, b))
+    else if (sr_binary_store_keep(&b->store, b->loop, on_kept, b))
         finish(b, fail(b, SR_E_NOMEM, "out of memory"));
     else
         b->state = KEEPING;
@@ -525,7 +533,7 @@ static void retry(struct sr_binary *b, int rc)
         finish(b, rc);
         return;
     }
-    if (b->anew && sr_store_rewind(&b->store)) {
+    if (b->anew && sr_binary_store_rewind(&b->store)) {
         finish(b, fail(b, SR_E_IO, strerror(b->store.error)));
         return;
     }
@@ -623,11 +631,11 @@ static int get(struct sr_binary *b, const char *id, const char *path, sr_binary_
     if (rc)
         return rc;
     strcpy(b->id, id);
-    rc = sr_store_open(&b->store, path);
+    rc = sr_binary_store_open(&b->store, path);
     if (!rc)
         rc = download(b);
     if (rc)
-        sr_store_release(&b->store);
+        sr_binary_store_release(&b->store);
     return rc;
 }
 

@@ -260,10 +260,10 @@ static void turn_for(struct fixture *fx, uint64_t ms)
         sr_loop_dispatch(fx->loop);
 }
 
-/* Fails the test at the caller's line when it does not come true within 10 s. */
+/* Fails the test at the caller's line when it does not come true within 30 s. */
 #define turn_until(fx, condition)                      \
     do {                                               \
-        uint64_t give_up_ms_ = now_ms() + 10 * 1000;   \
+        uint64_t give_up_ms_ = now_ms() + 30 * 1000;   \
         while (!(condition) && now_ms() < give_up_ms_) \
             sr_loop_dispatch((fx)->loop);              \
         assert_true(condition);                        \

@@ -12,7 +12,7 @@
 /* fsync() may take seconds. The job outlives its store if that is released meanwhile. */
 struct sr_keeping {
     uv_work_t work;
-    struct sr_store *store; /* NULL: released */
+    struct sr_binary_store *store; /* NULL: released */
     atomic_bool abandoned;
     char *path, *part;
     int fd, error;
@@ -20,10 +20,10 @@ struct sr_keeping {
     void *arg;
 };
 
-static const struct sr_store empty = { .fd = -1 };
+static const struct sr_binary_store empty = { .fd = -1 };
 
 /* What an earlier run has left there is of no use: it may be of another binary. */
-int sr_store_open(struct sr_store *store, const char *path)
+int sr_binary_store_open(struct sr_binary_store *store, const char *path)
 {
     *store = empty;
     if (!path)
@@ -31,7 +31,7 @@ int sr_store_open(struct sr_store *store, const char *path)
     store->path = strdup(path);
     if (!store->path || asprintf(&store->part, "%s.part", path) < 0) {
         store->part = NULL;
-        sr_store_release(store);
+        sr_binary_store_release(store);
         return SR_E_NOMEM;
     }
     unlink(store->part);
@@ -39,14 +39,14 @@ int sr_store_open(struct sr_store *store, const char *path)
     if (store->fd < 0) {
         int error = errno;
 
-        sr_store_release(store);
+        sr_binary_store_release(store);
         store->error = error;
         return SR_E_IO;
     }
     return 0;
 }
 
-static int write_file(struct sr_store *store, const char *bytes, size_t len)
+static int write_file(struct sr_binary_store *store, const char *bytes, size_t len)
 {
     while (len) {
         ssize_t n = write(store->fd, bytes, len);
@@ -64,7 +64,7 @@ static int write_file(struct sr_store *store, const char *bytes, size_t len)
     return 0;
 }
 
-static int write_memory(struct sr_store *store, const char *bytes, size_t len)
+static int write_memory(struct sr_binary_store *store, const char *bytes, size_t len)
 {
     size_t need = (size_t)store->size + len + 1, cap = store->cap ? store->cap : 4096;
     char *longer;
@@ -84,13 +84,13 @@ static int write_memory(struct sr_store *store, const char *bytes, size_t len)
     return 0;
 }
 
-int sr_store_write(struct sr_store *store, const char *bytes, size_t len)
+int sr_binary_store_write(struct sr_binary_store *store, const char *bytes, size_t len)
 {
     return store->path ? write_file(store, bytes, len)
                        : write_memory(store, bytes, len);
 }
 
-int sr_store_rewind(struct sr_store *store)
+int sr_binary_store_rewind(struct sr_binary_store *store)
 {
     store->size = 0;
     if (!store->path)
@@ -166,8 +166,8 @@ static void after_work(uv_work_t *work, int status)
         fn(arg, error);
 }
 
-int sr_store_keep(struct sr_store *store, struct sr_loop *loop,
-                  void (*fn)(void *arg, int error), void *arg)
+int sr_binary_store_keep(struct sr_binary_store *store, struct sr_loop *loop,
+                         void (*fn)(void *arg, int error), void *arg)
 {
     struct sr_keeping *keeping = calloc(1, sizeof *keeping);
 
@@ -190,7 +190,7 @@ int sr_store_keep(struct sr_store *store, struct sr_loop *loop,
     return 0;
 }
 
-void sr_store_release(struct sr_store *store)
+void sr_binary_store_release(struct sr_binary_store *store)
 {
     if (store->keeping) {
         store->keeping->store = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a download goes: memory, or a file that gets its name when it is whole.
  *
- *     sr_store_open -> write, rewind ... -> sr_store_keep (files) -> sr_store_release
+ *     sr_binary_store_open -> write, rewind ... -> sr_binary_store_keep (files) -> sr_binary_store_release
  */
 #ifndef BINARY_STORE_H
 #define BINARY_STORE_H
@@ -12,7 +12,7 @@
 
 struct sr_keeping;
 
-struct sr_store {
+struct sr_binary_store {
     char *path, *part; /* NULL: memory */
     int fd;            /* -1: none */
     char *bytes;       /* NUL-terminated */
@@ -23,18 +23,18 @@ struct sr_store {
 };
 
 /* `path` NULL: memory. Returns 0, SR_E_IO (store->error says why), SR_E_NOMEM. */
-int sr_store_open(struct sr_store *store, const char *path);
+int sr_binary_store_open(struct sr_binary_store *store, const char *path);
 /* Returns 0, SR_E_IO, SR_E_NOMEM. */
-int sr_store_write(struct sr_store *store, const char *bytes, size_t len);
+int sr_binary_store_write(struct sr_binary_store *store, const char *bytes, size_t len);
 /* Begins anew. Returns 0 or SR_E_IO. */
-int sr_store_rewind(struct sr_store *store);
+int sr_binary_store_rewind(struct sr_binary_store *store);
 
 /* To disk and to its name, in a thread; then `fn` is called with 0 or an errno. Returns 0 or
  * SR_E_NOMEM. */
-int sr_store_keep(struct sr_store *store, struct sr_loop *loop,
-                  void (*fn)(void *arg, int error), void *arg);
+int sr_binary_store_keep(struct sr_binary_store *store, struct sr_loop *loop,
+                         void (*fn)(void *arg, int error), void *arg);
 
 /* Removes what is not kept; `fn` is not called any more. Released: fine. */
-void sr_store_release(struct sr_store *store);
+void sr_binary_store_release(struct sr_binary_store *store);
 
 #endif

@@ -28,4 +28,11 @@ struct sr_http_post {
 int sr_http_post(struct sr_http *http, const struct sr_http_post *post, sr_http_fn fn,
                  void *arg, struct sr_http_request **ret_request);
 
+/* In `fn`: has all of the body been handed to the network? */
+bool sr_http_sent(const struct sr_http_result *result, size_t len);
+/* Has any of the request? Then there was a connection. */
+bool sr_http_began(const struct sr_http_result *result);
+/* Seconds that the answer asks to wait (Retry-After, as a number or a date); 0: it does not. */
+uint64_t sr_http_retry_after_s(const struct sr_http_result *result);
+
 #endif

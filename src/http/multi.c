@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/multi.h"
 
+#include "base/tls.h"
 #include "loop/handles.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ static CURLcode curl_global;
 
 static void init_curl(void)
 {
+    sr_tls_prepare();
     curl_global = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 

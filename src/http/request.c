@@ -2,6 +2,7 @@
 #include "http/request.h"
 
 #include "base/net.h"
+#include "http/http.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,30 @@ struct sr_http_result sr_http_request_result(const struct sr_http_request *reque
     result.body = request->body ? request->body : "";
     result.len = request->len;
     return result;
+}
+
+bool sr_http_sent(const struct sr_http_result *result, size_t len)
+{
+    curl_off_t sent = 0;
+
+    curl_easy_getinfo(result->request->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return (uint64_t)sent >= len;
+}
+
+bool sr_http_began(const struct sr_http_result *result)
+{
+    long sent = 0;
+
+    curl_easy_getinfo(result->request->easy, CURLINFO_REQUEST_SIZE, &sent);
+    return sent > 0;
+}
+
+uint64_t sr_http_retry_after_s(const struct sr_http_result *result)
+{
+    curl_off_t seconds = 0;
+
+    curl_easy_getinfo(result->request->easy, CURLINFO_RETRY_AFTER, &seconds);
+    return seconds > 0 ? (uint64_t)seconds : 0;
 }
 
 /* --- headers ------------------------------------------------------------ */

@@ -64,3 +64,8 @@ int sr_loop_dispatch(struct sr_loop *loop)
     sr_loop_turn(loop, false);
     return leave(loop, sr_loop_stopped(loop) ? SR_E_STOPPED : 0);
 }
+
+struct uv_loop_s *sr_loop_uv(struct sr_loop *loop)
+{
+    return loop ? &loop->uv : NULL;
+}

@@ -1,76 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Watches on descriptors of the application, by the public interface. */
+#include "loop/fixture.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <smartrest/smartrest.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-/* after what it needs */
-#include <cmocka.h>
-
-struct fixture {
-    struct sr_agent *agent;
-    struct sr_watch *watch;
-    int fds[2]; /* a connected pair */
-    int calls, other_calls;
-    int events, rc;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *fx = calloc(1, sizeof *fx);
-
-    if (sr_agent_new("http://localhost", "device", &fx->agent) ||
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fx->fds))
-        return -1;
-    *state = fx;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fx = *state;
-
-    sr_agent_free(fx->agent);
-    close(fx->fds[0]);
-    close(fx->fds[1]);
-    free(fx);
-    return 0;
-}
-
-static struct sr_timer *start(struct fixture *fx, uint64_t ms, sr_timer_fn fn)
-{
-    struct sr_timer *timer;
-
-    assert_int_equal(sr_timer_new(fx->agent, ms, fn, fx, &timer), 0);
-    assert_int_equal(sr_timer_start(timer), 0);
-    return timer;
-}
-
-static void stop_agent(struct sr_agent *agent, struct sr_timer *timer, void *arg)
-{
-    (void)timer, (void)arg;
-    sr_agent_stop(agent);
-}
-
-static void run_for(struct fixture *fx, uint64_t ms)
-{
-    struct sr_timer *end = start(fx, ms, stop_agent);
-
-    assert_int_equal(sr_agent_loop(fx->agent), 0);
-    sr_timer_free(end);
-}
-
-static void watch(struct fixture *fx, int events, sr_watch_fn fn)
-{
-    assert_int_equal(sr_watch_new(fx->agent, fx->fds[0], events, fn, fx, &fx->watch),
-                     0);
-}
 
 static void note_events(struct sr_agent *agent, struct sr_watch *watched, int fd,
                         int events, void *arg)

@@ -193,7 +193,7 @@ static void turn(struct fixture *fx)
 
 #define await(fx, condition)                           \
     do {                                               \
-        uint64_t give_up_ms_ = now_ms() + 15 * 1000;   \
+        uint64_t give_up_ms_ = now_ms() + 30 * 1000;   \
         while (!(condition) && now_ms() < give_up_ms_) \
             turn(fx);                                  \
         assert_true(condition);                        \

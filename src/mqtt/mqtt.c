@@ -3,6 +3,7 @@
 
 #include "base/backoff.h"
 #include "base/net.h"
+#include "base/tls.h"
 #include "loop/handles.h"
 #include "mqtt/connect.h"
 #include <errno.h>
@@ -45,6 +46,9 @@ struct sr_mqtt_link {
         deadline; /* of the attempt, the pause, or a dropped connection */
     struct sr_deadline ping;
     struct sr_backoff backoff;
+    uint32_t pause_max_ms, healthy_ms;
+    struct sr_mqtt_link_end end;
+    bool closed; /* by the broker, it seems */
     uint64_t up_since_ms;
     uint64_t last_in_ms,
         last_out_ms; /* as libmosquitto sees them, for the keep-alive */
@@ -58,6 +62,7 @@ static pthread_once_t lib_once = PTHREAD_ONCE_INIT;
 
 static void init_lib(void)
 {
+    sr_tls_prepare();
     mosquitto_lib_init();
 }
 
@@ -89,10 +94,18 @@ static void lose(struct sr_mqtt_link *mqtt, const char *why)
     snprintf(reason, sizeof reason, "mqtt%s://%s:%u: %s", o->tls ? "s" : "", o->host,
              (unsigned)o->port, why);
     close_connection(mqtt);
-    if (was_up && sr_now_ms() - mqtt->up_since_ms >= SR_MQTT_HEALTHY_MS)
+    mqtt->end = (struct sr_mqtt_link_end){
+        .connack = mqtt->connack,
+        .closed = was_up && mqtt->closed,
+        .lasted_ms = was_up ? sr_now_ms() - mqtt->up_since_ms : 0,
+    };
+    mqtt->closed = false;
+    if (was_up && mqtt->end.lasted_ms >= mqtt->healthy_ms)
         sr_backoff_reset(&mqtt->backoff);
     mqtt->state = PAUSED;
-    sr_deadline_set(&mqtt->deadline, sr_backoff_next(&mqtt->backoff, sr_random32()));
+    sr_deadline_set(
+        &mqtt->deadline,
+        sr_backoff_next_within(&mqtt->backoff, mqtt->pause_max_ms, sr_random32()));
     mqtt->events.down(mqtt->arg, was_up, reason);
 }
 
@@ -111,6 +124,8 @@ static const char *connack_text(int code)
 /* A call into libmosquitto failed with `rc`. */
 static void lose_by(struct sr_mqtt_link *mqtt, int rc, int error)
 {
+    mqtt->closed = rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN ||
+                   (rc == MOSQ_ERR_ERRNO && (error == ECONNRESET || error == EPIPE));
     if (mqtt->connack)
         lose(mqtt, connack_text(mqtt->connack));
     else if (rc == MOSQ_ERR_EAI)
@@ -543,6 +558,8 @@ int sr_mqtt_link_new(struct sr_loop *loop, const struct sr_mqtt_link_options *op
         return SR_E_NOMEM;
     pthread_once(&lib_once, init_lib);
     mqtt->loop = loop;
+    mqtt->pause_max_ms = SR_BACKOFF_MAX_MS;
+    mqtt->healthy_ms = SR_MQTT_HEALTHY_MS;
     mqtt->events = *events;
     mqtt->arg = arg;
     rc = sr_mqtt_link_options_copy(options, &mqtt->options);
@@ -592,6 +609,18 @@ void sr_mqtt_link_start(struct sr_mqtt_link *mqtt, unsigned keepalive_s)
     attempt(mqtt);
 }
 
+struct sr_mqtt_link_end sr_mqtt_link_end(const struct sr_mqtt_link *mqtt)
+{
+    return mqtt->end;
+}
+
+void sr_mqtt_link_set_patience(struct sr_mqtt_link *mqtt, uint32_t pause_max_ms,
+                               uint32_t healthy_ms)
+{
+    mqtt->pause_max_ms = pause_max_ms;
+    mqtt->healthy_ms = healthy_ms;
+}
+
 /* --- sending ------------------------------------------------------------ */
 
 static int sent(struct sr_mqtt_link *mqtt, int rc)
@@ -600,6 +629,7 @@ static int sent(struct sr_mqtt_link *mqtt, int rc)
     if (rc == MOSQ_ERR_PAYLOAD_SIZE || rc == MOSQ_ERR_OVERSIZE_PACKET)
         return SR_E_TOOBIG;
     if (rc) {
+        mqtt->closed = rc != MOSQ_ERR_NOMEM;
         sr_mqtt_link_drop(mqtt, "the connection broke while sending");
         return SR_E_UNREACHABLE;
     }

@@ -22,7 +22,8 @@
 #endif
 
 enum {
-    SR_MQTT_HEALTHY_MS = 10 * 1000,
+    SR_MQTT_HEALTHY_MS =
+        10 * 1000,             /* unless sr_mqtt_link_set_patience() says otherwise */
     SR_MQTT_PACKET_MAX = 16184 /* header included; docs/protocol/mqtt.md */
 };
 
@@ -95,6 +96,18 @@ bool sr_mqtt_link_is_up(const struct sr_mqtt_link *mqtt);
 int sr_mqtt_link_options_copy(const struct sr_mqtt_link_options *from,
                               struct sr_mqtt_link_options *ret);
 void sr_mqtt_link_options_release(struct sr_mqtt_link_options *options);
+
+/* How the last connection, or the attempt at one, ended. */
+struct sr_mqtt_link_end {
+    int connack;        /* the code of a refusal; 0: there was none */
+    bool closed;        /* it was up, and the broker closed it */
+    uint64_t lasted_ms; /* so long it was up */
+};
+struct sr_mqtt_link_end sr_mqtt_link_end(const struct sr_mqtt_link *mqtt);
+/* From now on pauses grow up to `pause_max_ms`, and begin anew after a connection of
+ * `healthy_ms`. */
+void sr_mqtt_link_set_patience(struct sr_mqtt_link *mqtt, uint32_t pause_max_ms,
+                               uint32_t healthy_ms);
 
 /* Gives the connection up as lost; `down` is called from the loop with `reason` (static). */
 void sr_mqtt_link_drop(struct sr_mqtt_link *mqtt, const char *reason);

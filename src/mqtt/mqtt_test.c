@@ -140,7 +140,7 @@ static void connect_to_broker(struct fixture *fx)
 
 static void turn_until(struct fixture *fx, enum event event)
 {
-    uint64_t give_up = now_ms() + 10000;
+    uint64_t give_up = now_ms() + 30000;
 
     while (!fx->seen[event] && now_ms() < give_up) {
         sr_loop_turn(fx->loop, false);

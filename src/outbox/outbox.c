@@ -1,121 +1,81 @@
 /* SPDX-License-Identifier: MIT */
-#include "outbox/outbox.h"
+#include "outbox/outbox_p.h"
 
-#include <pthread.h>
-#include <smartrest/agent.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct node {
-    struct node *next;
-    uint64_t put_ms;
-    uint32_t len;
-    uint32_t ticket; /* meaningful before `waiting` */
-    int prio;
-    uint32_t failures; /* ends of a connection while it was under way */
-    char row[];
-};
-
-/* One list, oldest first: [head ... under way ...][waiting ... tail]. */
-struct sr_outbox {
-    pthread_mutex_t lock;
-    struct node *head;
-    struct node **waiting; /* the link that holds the first waiting row */
-    struct node **end;     /* the link where the next row goes */
-    size_t cap;
-    bool asleep;
-    size_t batch_rows, batch_bytes;
-    size_t waiting_rows, waiting_bytes;
-    struct sr_outbox_stats stats;
-};
-
 const size_t sr_outbox_overhead = sizeof(struct node);
 
-int sr_outbox_new(size_t cap, struct sr_outbox **ret_box)
+int sr_outbox_new(size_t cap, const struct sr_clock *clock, struct sr_outbox **ret_box)
 {
     struct sr_outbox *box = calloc(1, sizeof *box);
 
     if (!box)
         return SR_E_NOMEM;
     pthread_mutex_init(&box->lock, NULL);
-    box->waiting = box->end = &box->head;
+    box->clock = clock ? clock : &sr_system_clock;
+    box->last_now_ms = UINT64_MAX;
+    for (int i = 0; i < LISTS; i++)
+        sr_list_init(&box->waiting[i]);
+    box->due_end = &box->due;
+    box->next_seq = 1;
     box->cap = cap;
     box->batch_rows = box->batch_bytes = SIZE_MAX;
     *ret_box = box;
     return 0;
 }
 
-void sr_outbox_free(struct sr_outbox *box)
+static void free_rows(struct list *list)
 {
-    struct node *node, *next;
+    struct node *node;
 
-    if (!box)
-        return;
-    for (node = box->head; node; node = next) {
-        next = node->next;
+    while ((node = sr_list_pop(list))) {
+        free(node->told);
         free(node);
     }
+}
+
+static void free_flights(struct flight *flight)
+{
+    struct flight *next;
+
+    for (; flight; flight = next) {
+        next = flight->next;
+        for (int class = 0; class < SR_CLASSES; class ++)
+            free_rows(&flight->rows[class]);
+        free(flight);
+    }
+}
+
+void sr_outbox_free(struct sr_outbox *box)
+{
+    if (!box)
+        return;
+    for (int i = 0; i < LISTS; i++)
+        free_rows(&box->waiting[i]);
+    free_flights(box->flights);
+    free_flights(box->spare_flights);
+    sr_told_free(box->due);
+    sr_box_release_disk(box);
+    free(box->scratch);
     pthread_mutex_destroy(&box->lock);
     free(box);
 }
 
-static size_t cost(const struct node *node)
-{
-    return sr_outbox_overhead + node->len;
-}
+/* --- settings --------------------------------------------------------------- */
 
-/* Takes the node out of its link. The links `waiting` and `end` may live in it. */
-static struct node *unlink_at(struct sr_outbox *box, struct node **link)
-{
-    struct node *node = *link;
-
-    *link = node->next;
-    if (box->waiting == &node->next)
-        box->waiting = link;
-    if (box->end == &node->next)
-        box->end = link;
-    box->stats.rows--;
-    box->stats.bytes -= cost(node);
-    return node;
-}
-
-static void drop_oldest_waiting(struct sr_outbox *box)
-{
-    struct node *node = unlink_at(box, box->waiting);
-
-    box->waiting_rows--;
-    box->waiting_bytes -= node->len;
-    box->stats.rows_dropped++;
-    free(node);
-}
-
-static void append(struct sr_outbox *box, struct node *node)
-{
-    *box->end = node;
-    box->end = &node->next;
-    box->waiting_rows++;
-    box->waiting_bytes += node->len;
-    box->stats.rows++;
-    box->stats.rows_put++;
-    box->stats.bytes += cost(node);
-}
-
-void sr_outbox_set_cap(struct sr_outbox *box, size_t cap)
+void sr_outbox_set_policy(struct sr_outbox *box, int class, enum sr_at_bound policy)
 {
     pthread_mutex_lock(&box->lock);
-    box->cap = cap;
-    while (box->stats.bytes > cap && box->waiting_rows)
-        drop_oldest_waiting(box);
+    box->policy[class] = policy;
     pthread_mutex_unlock(&box->lock);
 }
 
-/* Could `need` bytes be had by dropping all that waits? */
-static bool could_fit(const struct sr_outbox *box, size_t need)
+void sr_outbox_set_clock_valid(struct sr_outbox *box, int64_t valid_after_ms)
 {
-    size_t waiting = box->waiting_bytes + box->waiting_rows * sr_outbox_overhead;
-    size_t under_way = box->stats.bytes - waiting;
-
-    return under_way <= box->cap && need <= box->cap - under_way;
+    pthread_mutex_lock(&box->lock);
+    box->valid_after_ms = valid_after_ms;
+    pthread_mutex_unlock(&box->lock);
 }
 
 void sr_outbox_set_batch(struct sr_outbox *box, size_t rows, size_t bytes)
@@ -126,172 +86,93 @@ void sr_outbox_set_batch(struct sr_outbox *box, size_t rows, size_t bytes)
     pthread_mutex_unlock(&box->lock);
 }
 
-/* Did the last row, of `len` bytes, change what there is to do? */
-static bool batch_due(const struct sr_outbox *box, size_t len)
+/* --- what there is ------------------------------------------------------------ */
+
+void sr_outbox_mark(struct sr_outbox *box)
 {
-    return box->waiting_rows == 1 || box->waiting_rows % box->batch_rows == 0 ||
-           box->waiting_bytes / box->batch_bytes !=
-               (box->waiting_bytes - len) / box->batch_bytes;
-}
-
-int sr_outbox_put(struct sr_outbox *box, const char *row, size_t len, int prio,
-                  uint64_t now_ms, bool *ret_due)
-{
-    struct node *node;
-    int rc = 0;
-
-    if (len > UINT32_MAX)
-        return SR_E_TOOBIG;
-    node = malloc(sizeof *node + len);
-    if (!node)
-        return SR_E_NOMEM;
-    *node = (struct node){ .put_ms = now_ms, .len = (uint32_t)len, .prio = prio };
-    memcpy(node->row, row, len);
-
     pthread_mutex_lock(&box->lock);
-    if (box->asleep && !(prio & SR_PRIO_BUF)) {
-        box->stats.rows_put++;
-        box->stats.rows_given_up++;
-    } else if (cost(node) > box->cap) {
-        rc = SR_E_TOOBIG;
-    } else if (!could_fit(box, cost(node))) {
-        rc = SR_E_FULL;
-    } else {
-        while (box->stats.bytes + cost(node) > box->cap)
-            drop_oldest_waiting(box);
-        append(box, node);
-        *ret_due = batch_due(box, len);
-        node = NULL;
-    }
+    box->mark = box->next_seq;
+    box->mark_index = box->stats.rows_put + 1;
+    sr_list_move(&box->waiting[OLD_VOLATILE], &box->waiting[LIVE_VOLATILE]);
+    sr_list_move(&box->waiting[MIDDLE], &box->waiting[LIVE]);
     pthread_mutex_unlock(&box->lock);
-    free(node);
-    return rc;
 }
 
-struct sr_outbox_waiting sr_outbox_waiting(struct sr_outbox *box)
+struct sr_outbox_waiting sr_box_gap(const struct sr_outbox *box)
+{
+    struct sr_store_stats stored;
+
+    if (box->lo == box->hi)
+        return (struct sr_outbox_waiting){ 0 };
+    sr_store_stats(box->store, &stored);
+    return (struct sr_outbox_waiting){
+        .rows = (size_t)stored.rows - box->disk_rows,
+        .bytes = (size_t)stored.bytes - box->disk_bytes,
+    };
+}
+
+struct sr_outbox_waiting sr_box_waiting(const struct sr_outbox *box,
+                                        enum sr_outbox_part part)
+{
+    struct sr_outbox_waiting all = { 0 };
+
+    if (part != SR_PART_LIVE)
+        all = sr_box_gap(box);
+    for (int i = 0; i < LISTS; i++) {
+        bool live = i == LIVE || i == LIVE_VOLATILE;
+
+        if (part == (live ? SR_PART_BACKLOG : SR_PART_LIVE))
+            continue;
+        all.rows += box->waiting[i].rows;
+        all.bytes += box->waiting[i].bytes;
+    }
+    return all;
+}
+
+struct sr_outbox_waiting sr_outbox_waiting(struct sr_outbox *box,
+                                           enum sr_outbox_part part)
 {
     struct sr_outbox_waiting waiting;
+    struct list *first;
 
     pthread_mutex_lock(&box->lock);
-    waiting = (struct sr_outbox_waiting){
-        .rows = box->waiting_rows,
-        .bytes = box->waiting_bytes,
-        .oldest_ms = *box->waiting ? (*box->waiting)->put_ms : 0,
-    };
+    waiting = sr_box_waiting(box, part);
+    first = sr_box_first(box, part);
+    if (first) {
+        waiting.oldest_ms = first->head->put_ms;
+        waiting.backlog = sr_box_is_backlog(box, first);
+    }
     pthread_mutex_unlock(&box->lock);
     return waiting;
 }
 
-size_t sr_outbox_take(struct sr_outbox *box, uint32_t ticket, sr_outbox_accept accept,
-                      void *arg)
-{
-    struct node *node;
-    size_t taken = 0;
+/* --- flushing --------------------------------------------------------------- */
 
-    pthread_mutex_lock(&box->lock);
-    while ((node = *box->waiting) && accept(arg, node->row, node->len, node->prio)) {
-        node->ticket = ticket;
-        box->waiting = &node->next;
-        box->waiting_rows--;
-        box->waiting_bytes -= node->len;
-        taken++;
-    }
-    pthread_mutex_unlock(&box->lock);
-    return taken;
+/* Where the buffered rows of the first `rows_put` end: exact if sr_outbox_rows_put() has just
+ * said that number, otherwise a little later. */
+static uint64_t checkpoint(struct sr_outbox *box, uint64_t rows_put)
+{
+    for (int i = 0; i < CHECKPOINTS; i++)
+        if (box->checkpoints[i].rows_put == rows_put)
+            return box->checkpoints[i].seq;
+    return box->next_seq;
 }
 
-/* The lock is held. */
-static size_t forget(struct sr_outbox *box, uint32_t ticket)
+static void set_checkpoint(struct sr_outbox *box, unsigned i, uint64_t rows_put,
+                           uint64_t seq)
 {
-    struct node **link = &box->head;
-    size_t forgotten = 0;
-
-    while (link != box->waiting) {
-        if ((*link)->ticket == ticket) {
-            free(unlink_at(box, link));
-            forgotten++;
-        } else {
-            link = &(*link)->next;
-        }
-    }
-    return forgotten;
+    box->checkpoints[i].rows_put = rows_put;
+    box->checkpoints[i].seq = seq;
 }
 
-size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket)
+/* The first is for the last answer, the others are in use. */
+static void keep_checkpoint(struct sr_outbox *box, uint64_t rows_put, uint64_t seq)
 {
-    size_t acked;
-
-    pthread_mutex_lock(&box->lock);
-    acked = forget(box, ticket);
-    box->stats.rows_acked += acked;
-    pthread_mutex_unlock(&box->lock);
-    return acked;
-}
-
-size_t sr_outbox_drop(struct sr_outbox *box, uint32_t ticket)
-{
-    size_t dropped;
-
-    pthread_mutex_lock(&box->lock);
-    dropped = forget(box, ticket);
-    box->stats.rows_dropped += dropped;
-    pthread_mutex_unlock(&box->lock);
-    return dropped;
-}
-
-static void requeue(struct sr_outbox *box)
-{
-    for (struct node **link = &box->head; link != box->waiting; link = &(*link)->next) {
-        box->waiting_rows++;
-        box->waiting_bytes += (*link)->len;
-    }
-    box->waiting = &box->head;
-}
-
-void sr_outbox_requeue(struct sr_outbox *box)
-{
-    pthread_mutex_lock(&box->lock);
-    requeue(box);
-    pthread_mutex_unlock(&box->lock);
-}
-
-/* Gives up what waits without SR_PRIO_BUF and has failed at least that often. */
-static void give_up_waiting(struct sr_outbox *box, uint32_t failures)
-{
-    struct node **link = box->waiting;
-
-    while (*link) {
-        struct node *node = *link;
-
-        if ((node->prio & SR_PRIO_BUF) || node->failures < failures) {
-            link = &node->next;
-            continue;
-        }
-        unlink_at(box, link);
-        box->waiting_rows--;
-        box->waiting_bytes -= node->len;
-        box->stats.rows_given_up++;
-        free(node);
-    }
-}
-
-void sr_outbox_fail(struct sr_outbox *box, uint32_t retries)
-{
-    pthread_mutex_lock(&box->lock);
-    for (struct node **link = &box->head; link != box->waiting; link = &(*link)->next)
-        (*link)->failures++;
-    requeue(box);
-    give_up_waiting(box, retries + 1);
-    pthread_mutex_unlock(&box->lock);
-}
-
-void sr_outbox_sleep(struct sr_outbox *box, bool asleep)
-{
-    pthread_mutex_lock(&box->lock);
-    box->asleep = asleep;
-    if (asleep)
-        give_up_waiting(box, 0);
-    pthread_mutex_unlock(&box->lock);
+    for (int i = 1; i < CHECKPOINTS; i++)
+        if (box->checkpoints[i].rows_put == rows_put)
+            return;
+    box->next_checkpoint = box->next_checkpoint % (CHECKPOINTS - 1) + 1;
+    set_checkpoint(box, box->next_checkpoint, rows_put, seq);
 }
 
 uint64_t sr_outbox_rows_put(struct sr_outbox *box)
@@ -300,13 +181,79 @@ uint64_t sr_outbox_rows_put(struct sr_outbox *box)
 
     pthread_mutex_lock(&box->lock);
     rows = box->stats.rows_put;
+    set_checkpoint(box, 0, rows, box->next_seq);
     pthread_mutex_unlock(&box->lock);
     return rows;
+}
+
+static bool begins_before(const struct list *list, uint64_t seq)
+{
+    return list->head && list->head->seq < seq;
+}
+
+static bool begins_at_most(const struct list *list, uint64_t index)
+{
+    return list->head && list->head->index <= index;
+}
+
+static bool buffered_settled(struct sr_outbox *box, uint64_t seq)
+{
+    for (struct flight *flight = box->flights; flight; flight = flight->next)
+        if (begins_before(&flight->rows[SR_CLASS_BUFFERED], seq))
+            return false;
+    sr_box_first_buffered(box, SR_PART_ALL);
+    if (box->lo < box->hi && !box->waiting[FRONT].head)
+        return box->lo >= seq; /* no memory to look */
+    return !begins_before(&box->waiting[FRONT], seq) &&
+           !begins_before(&box->waiting[MIDDLE], seq) &&
+           !begins_before(&box->waiting[LIVE], seq);
+}
+
+static bool volatile_settled(const struct sr_outbox *box, uint64_t index)
+{
+    for (struct flight *flight = box->flights; flight; flight = flight->next)
+        if (begins_at_most(&flight->rows[SR_CLASS_VOLATILE], index))
+            return false;
+    return !begins_at_most(&box->waiting[OLD_VOLATILE], index) &&
+           !begins_at_most(&box->waiting[LIVE_VOLATILE], index);
+}
+
+bool sr_outbox_settled(struct sr_outbox *box, uint64_t rows_put)
+{
+    uint64_t seq;
+    bool settled;
+
+    pthread_mutex_lock(&box->lock);
+    seq = checkpoint(box, rows_put);
+    settled = volatile_settled(box, rows_put) && buffered_settled(box, seq);
+    keep_checkpoint(box, rows_put, seq);
+    sr_box_write_down(box, false);
+    pthread_mutex_unlock(&box->lock);
+    return settled;
+}
+
+/* --- statistics --------------------------------------------------------------- */
+
+static void add_disk(const struct sr_outbox *box, struct sr_outbox_stats *stats)
+{
+    struct sr_store_stats stored;
+
+    sr_store_stats(box->store, &stored);
+    stats->disk_rows = stored.rows;
+    stats->disk_bytes = stored.disk_bytes;
+    stats->rows += stored.rows - box->disk_rows;
+    stats->bytes += (stored.rows - box->disk_rows) * sr_outbox_overhead + stored.bytes -
+                    box->disk_bytes;
 }
 
 void sr_outbox_stats(struct sr_outbox *box, struct sr_outbox_stats *ret_stats)
 {
     pthread_mutex_lock(&box->lock);
     *ret_stats = box->stats;
+    ret_stats->rows = box->rows;
+    ret_stats->bytes = ret_stats->memory_bytes = box->memory;
+    ret_stats->disk_fails = box->disk_fails;
+    if (box->store)
+        add_disk(box, ret_stats);
     pthread_mutex_unlock(&box->lock);
 }

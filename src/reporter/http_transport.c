@@ -2,11 +2,16 @@
 #include "reporter/http_transport.h"
 
 #include "base/backoff.h"
+#include "reporter/answer.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SR_LOG_COMPONENT "http"
 #include <smartrest/log.h>
+
+#ifndef SR_HTTP_HEALTHY_MS /* tests are less patient */
+#define SR_HTTP_HEALTHY_MS (10 * 1000)
+#endif
 
 enum {
     PAYLOAD_MAX = 64 * 1024,
@@ -18,18 +23,38 @@ struct http_transport {
     struct sr_http_transport_options options;
     struct sr_http_request *request; /* under way */
     uint32_t ticket;
+    size_t len; /* of its body */
     struct sr_backoff backoff;
+    uint64_t healthy_since_ms; /* the first success since the last failure; 0: none */
     struct sr_deadline pause;
     bool failed_to_send; /* `down` is still to be said */
 };
 
-static void pause_after(struct http_transport *t, const char *why)
+/* --- pauses ----------------------------------------------------------------- */
+
+static void go_down(struct http_transport *t, bool lost, const char *why,
+                    uint64_t pause_ms)
 {
     char reason[512];
 
     snprintf(reason, sizeof reason, "%s: %s", t->options.url, why);
-    sr_deadline_set(&t->pause, sr_backoff_next(&t->backoff, sr_random32()));
-    sr_reporter_down(t->reporter, reason);
+    t->healthy_since_ms = 0;
+    sr_deadline_set(&t->pause, pause_ms);
+    sr_reporter_down(t->reporter, lost, reason);
+}
+
+/* A success between two failures does not make the next pause a short one. */
+static uint32_t next_pause_ms(struct http_transport *t)
+{
+    if (t->healthy_since_ms && sr_now_ms() - t->healthy_since_ms >= SR_HTTP_HEALTHY_MS)
+        sr_backoff_reset(&t->backoff);
+    return sr_backoff_next_within(&t->backoff, sr_reporter_pause_max_ms(t->reporter),
+                                  sr_random32());
+}
+
+static void pause_after(struct http_transport *t, bool lost, const char *why)
+{
+    go_down(t, lost, why, next_pause_ms(t));
 }
 
 static void on_pause_over(void *arg)
@@ -38,11 +63,13 @@ static void on_pause_over(void *arg)
 
     if (t->failed_to_send) {
         t->failed_to_send = false;
-        pause_after(t, "out of memory");
+        pause_after(t, false, "out of memory");
         return;
     }
     sr_reporter_up(t->reporter);
 }
+
+/* --- answers ---------------------------------------------------------------- */
 
 /* Not an outage: the same rows would be answered the same for ever. */
 static bool is_refusal(long status)
@@ -50,30 +77,98 @@ static bool is_refusal(long status)
     return status == 400 || status == 413 || status == 422;
 }
 
+/* Whoever says 503 or 429 says nothing of the rows; other failures of a server may be
+ * due to one of them. */
+static bool may_be_the_rows(long status)
+{
+    return status >= 500 && status != 503;
+}
+
+static void on_refused(struct http_transport *t, long status, const char *why)
+{
+    const struct sr_refusal refusal = { .why = why, .too_large = status == 413 };
+
+    if (sr_reporter_refused(t->reporter, t->ticket, &refusal))
+        go_down(t, false, why, SR_BACKOFF_FIRST_MS);
+    else
+        pause_after(t, false, why);
+}
+
+static void tell_unauthorised(struct http_transport *t, const char *why)
+{
+    char text[512];
+
+    snprintf(text, sizeof text, "%s: %s: the platform refuses the credentials",
+             t->options.url, why);
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, text);
+}
+
+static void on_unauthorised(struct http_transport *t, const char *why)
+{
+    tell_unauthorised(t, why);
+    pause_after(t, false, why);
+}
+
+/* As long as the server asks for, and our own pause on top, that not all come at the same
+ * moment; but no longer than for what does not pass by itself. */
+static void on_busy(struct http_transport *t, const struct sr_http_result *result,
+                    const char *why)
+{
+    uint64_t most_s = (uint64_t)sr_reporter_settings(t->reporter)->slow_retry;
+    uint64_t asked_s = sr_http_retry_after_s(result);
+
+    if (asked_s > most_s)
+        asked_s = most_s;
+    go_down(t, false, why, 1000 * asked_s + next_pause_ms(t));
+}
+
+static void on_status(struct http_transport *t, const struct sr_http_result *result)
+{
+    long status = result->status;
+    char why[32];
+
+    snprintf(why, sizeof why, "HTTP status %ld", status);
+    if (is_refusal(status))
+        on_refused(t, status, why);
+    else if (status == 401 || status == 403)
+        on_unauthorised(t, why);
+    else if (status == 429 || status == 503)
+        on_busy(t, result, why);
+    else
+        pause_after(t, may_be_the_rows(status), why);
+}
+
+static void on_success(struct http_transport *t, const struct sr_http_result *result)
+{
+    if (!t->healthy_since_ms)
+        t->healthy_since_ms = sr_now_ms();
+    if (sr_answer_read(result->body, result->len) == SR_ANSWER_NO_CREDENTIALS)
+        tell_unauthorised(t, "row 50,1,401");
+    sr_reporter_answered(t->reporter, t->ticket, result->body, result->len);
+}
+
 static void on_answer(void *arg, const struct sr_http_result *result)
 {
     struct http_transport *t = arg;
-    struct sr_reporter *reporter = t->reporter;
-    char status[32];
+    bool whole = result->status == 200 && sr_http_sent(result, t->len);
 
     t->request = NULL;
-    if (result->rc == SR_E_TOOBIG) {
+    if (!result->rc && whole) {
+        on_success(t, result);
+    } else if (!result->rc && result->status == 200) {
+        pause_after(t, true, "answered before it had all of the request");
+    } else if (!result->rc) {
+        on_status(t, result);
+    } else if (result->rc == SR_E_TOOBIG && whole) {
         /* The rows were taken, and would be answered the same for ever. */
         sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
-        sr_backoff_reset(&t->backoff);
-        sr_reporter_acked(reporter, t->ticket);
-        return;
+        sr_reporter_acked(t->reporter, t->ticket);
+    } else {
+        pause_after(t, sr_http_began(result), result->error);
     }
-    if (result->rc || result->status != 200) {
-        snprintf(status, sizeof status, "HTTP status %ld", result->status);
-        if (!result->rc && is_refusal(result->status))
-            sr_reporter_refused(reporter, t->ticket, status);
-        pause_after(t, result->rc ? result->error : status);
-        return;
-    }
-    sr_backoff_reset(&t->backoff);
-    sr_reporter_answered(reporter, t->ticket, result->body, result->len);
 }
+
+/* --- what the reporter wants ------------------------------------------------ */
 
 static int send_payload(struct sr_transport *transport, uint32_t ticket,
                         const char *payload, size_t len)
@@ -97,6 +192,7 @@ static int send_payload(struct sr_transport *transport, uint32_t ticket,
         return rc;
     }
     t->ticket = ticket;
+    t->len = len;
     return 0;
 }
 
@@ -114,7 +210,7 @@ static void drop(struct sr_transport *transport, const char *reason)
 
     sr_http_cancel(t->request);
     t->request = NULL;
-    pause_after(t, reason);
+    pause_after(t, true, reason);
 }
 
 static void free_transport(struct sr_transport *transport)

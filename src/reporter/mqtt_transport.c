@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "reporter/mqtt_transport.h"
 
+#include <smartrest/record.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,12 @@
 
 /* Fixed header with a three-byte length, topic with its length, message id. */
 enum { PUBLISH_OVERHEAD = 1 + 3 + 2 + 4 + 2 };
+
+/* A connection that the broker closes so soon may have had to make room for another. */
+#ifndef SR_TWIN_MS /* tests are less patient */
+#define SR_TWIN_MS (60 * 1000)
+#endif
+enum { TWIN_KICKS = 3 };
 
 /* A publish under way. */
 struct publish {
@@ -27,6 +35,10 @@ struct mqtt_transport {
     int subscribe_id; /* message id of that SUBSCRIBE, 0 when it is not under way */
     struct publish publishes[SR_WINDOW_MAX];
     struct sr_deadline subscribe_deadline;
+    char *client_id;
+    unsigned kicks;          /* connections in a row that the broker closed soon */
+    bool twin;               /* it is told */
+    struct sr_deadline calm; /* a connection has lasted: there is no twin any more */
 };
 
 /* --- going up ----------------------------------------------------------- */
@@ -52,7 +64,9 @@ static int send_payload(struct sr_transport *transport, uint32_t ticket,
     if (!publish)
         return SR_E_FULL;
     rc = sr_mqtt_link_publish(t->mqtt, "s/ul", payload, len, 1, &id);
-    if (!rc)
+    if (rc)
+        sr_mqtt_link_drop(t->mqtt, "a publish could not be sent"); /* `down` follows */
+    else
         *publish = (struct publish){ .message_id = id, .ticket = ticket };
     return rc;
 }
@@ -72,6 +86,35 @@ static void on_acked(void *arg, int message_id)
 
 /* --- coming down -------------------------------------------------------- */
 
+/* How many rows; *ret_first is the length of the first. */
+static size_t count_rows(const char *rows, size_t len, size_t *ret_first)
+{
+    struct sr_parser parser;
+    struct sr_record *record;
+    size_t count = 0, offset;
+    int rc;
+
+    sr_parser_init(&parser, rows, len);
+    while ((rc = sr_parser_next(&parser, &record)) != SR_E_END && rc != SR_E_NOMEM)
+        if (!rc && !count++)
+            sr_record_range(record, &offset, ret_first);
+    sr_parser_release(&parser);
+    return count;
+}
+
+/* One row of it in the log, however many of a publish were refused: the others are most
+ * likely refused for the same reason. */
+static void log_errors(const char *rows, size_t len)
+{
+    size_t first = len, count = count_rows(rows, len, &first);
+
+    if (count > 1)
+        sr_warning("error from the platform: %.*s (and %zu more)", (int)first, rows,
+                   count - 1);
+    else
+        sr_warning("error from the platform: %.*s", (int)len, rows);
+}
+
 static void on_message(void *arg, const char *topic, const char *payload, size_t len)
 {
     struct mqtt_transport *t = arg;
@@ -81,7 +124,7 @@ static void on_message(void *arg, const char *topic, const char *payload, size_t
     else if (!strncmp(topic, OPERATIONS, strlen(OPERATIONS)))
         sr_reporter_received(t->reporter, topic + strlen(OPERATIONS), payload, len);
     else if (!strcmp(topic, "s/e"))
-        sr_warning("error from the platform: %.*s", (int)len, payload);
+        log_errors(payload, len);
 }
 
 /* --- coming and going --------------------------------------------------- */
@@ -107,6 +150,13 @@ static void on_subscribe_overdue(void *arg)
     sr_mqtt_link_drop(t->mqtt, "the broker does not answer a subscription");
 }
 
+/* As long as there is a twin, a connection that lasts a little while is nothing to rely on. */
+static void set_patience(struct mqtt_transport *t)
+{
+    sr_mqtt_link_set_patience(t->mqtt, sr_reporter_pause_max_ms(t->reporter),
+                              t->twin ? SR_TWIN_MS : SR_MQTT_HEALTHY_MS);
+}
+
 static void on_subscribed(void *arg, int message_id, int refused)
 {
     struct mqtt_transport *t = arg;
@@ -119,18 +169,67 @@ static void on_subscribed(void *arg, int message_id, int refused)
         sr_error("the broker refuses the subscription to %s", t->topics[refused]);
     else
         sr_info("connected and subscribed");
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, NULL);
+    set_patience(t);
+    if (t->twin)
+        sr_deadline_set(&t->calm, SR_TWIN_MS);
     sr_reporter_up(t->reporter);
+}
+
+/* --- troubles ----------------------------------------------------------- */
+
+static void tell_twin(struct mqtt_transport *t, const char *reason)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text,
+             "%.500s, %u times in a row soon after it was up: is there another client "
+             "with the id '%.300s'?",
+             reason, t->kicks, t->client_id);
+    t->twin = true;
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_TWIN, text);
+}
+
+static void on_calm(void *arg)
+{
+    struct mqtt_transport *t = arg;
+
+    t->twin = false;
+    t->kicks = 0;
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_TWIN, NULL);
+    set_patience(t);
+}
+
+/* A broker that goes on and off refuses connections in between; one that trips over a row does
+ * so over the same one. */
+static void look_for_twin(struct mqtt_transport *t, const struct sr_mqtt_link_end *end,
+                          bool was_up, bool suspected, const char *reason)
+{
+    sr_deadline_clear(&t->calm);
+    if (suspected)
+        return;
+    if (was_up && end->closed && end->lasted_ms < SR_TWIN_MS)
+        t->kicks++;
+    else
+        t->kicks = 0;
+    if (t->kicks >= TWIN_KICKS)
+        tell_twin(t, reason);
 }
 
 static void on_down(void *arg, bool was_up, const char *reason)
 {
     struct mqtt_transport *t = arg;
+    struct sr_mqtt_link_end end = sr_mqtt_link_end(t->mqtt);
+    bool suspected;
 
-    (void)was_up;
     memset(t->publishes, 0, sizeof t->publishes);
     t->subscribe_id = 0;
     sr_deadline_clear(&t->subscribe_deadline);
-    sr_reporter_down(t->reporter, reason);
+    if (end.connack == 4 || end.connack == 5)
+        sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, reason);
+    suspected = sr_reporter_down(t->reporter, was_up, reason);
+    look_for_twin(t, &end, was_up, suspected, reason);
+    set_patience(t);
 }
 
 static void start(struct sr_transport *transport)
@@ -153,6 +252,8 @@ static void free_transport(struct sr_transport *transport)
 
     sr_mqtt_link_free(t->mqtt);
     sr_deadline_release(&t->subscribe_deadline);
+    sr_deadline_release(&t->calm);
+    free(t->client_id);
     for (size_t i = 0; i < t->topic_count; i++)
         free(t->topics[i]);
     free(t->topics);
@@ -213,8 +314,10 @@ int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
         return SR_E_NOMEM;
     t->base.ops = &ops;
     t->reporter = reporter;
-    if (add_topics(t, xids, count) ||
+    t->client_id = strdup(options->client_id ? options->client_id : "");
+    if (!t->client_id || add_topics(t, xids, count) ||
         sr_deadline_init(&t->subscribe_deadline, loop, on_subscribe_overdue, t) ||
+        sr_deadline_init(&t->calm, loop, on_calm, t) ||
         sr_mqtt_link_new(loop, options, &events, t, &t->mqtt)) {
         free_transport(&t->base);
         return SR_E_NOMEM;

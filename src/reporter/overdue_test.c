@@ -128,6 +128,7 @@ static void a_broker_silent_in_the_tls_handshake_costs_no_cpu(void **state)
     snprintf(fx->broker_url, sizeof fx->broker_url, "mqtts://127.0.0.1:%u",
              (unsigned)broker_port(fx->broker));
     assert_int_equal(sr_reporter_new_mqtt(fx->agent, fx->broker_url, &fx->reporter), 0);
+    assert_int_equal(sr_agent_set(fx->agent, "connect_timeout", "1000"), 0);
     start(fx);
     before = sr_agent_wakeups(fx->agent);
     while (!logged(fx, "no connection in time")) {

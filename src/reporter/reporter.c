@@ -1,55 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-#include "reporter/reporter.h"
-
+#include "reporter/answer.h"
 #include "reporter/blame.h"
-#include "reporter/join.h"
+#include "reporter/reporter_p.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define SR_LOG_COMPONENT "reporter"
 #include <smartrest/log.h>
 
-#ifndef SR_ACK_MS /* tests are less patient */
-#define SR_ACK_MS ((uint64_t)reporter->config.settings->request_timeout)
-#endif
-
-/* A payload under way. */
-struct flight {
-    uint32_t ticket; /* 0: none */
-    size_t rows;
-    uint64_t sent_ms;
-};
-
-struct sr_reporter {
-    struct sr_reporter_config config;
-    struct sr_transport *transport;
-    struct sr_reporter *next;
-    unsigned window; /* of the settings, if the transport has as many */
-
-    char *xid;
-    char *payload; /* the last one, with room for the largest */
-    size_t payload_len, payload_max;
-    struct { /* while an answer to that payload is dispatched */
-        const char *rows;
-        size_t len;
-    } answer;
-    bool skips_15; /* the platform does not count `15` rows as lines */
-    bool started, up, reached, asleep;
-    bool muted; /* freed by the application, and gone once the loop is out of its way */
-    bool hurry; /* a handler has sent rows: what waits goes at once */
-    struct flight flights[SR_WINDOW_MAX];
-    unsigned flying;
-    uint32_t last_ticket;
-    size_t singly; /* rows to send one by one, since they were refused together */
-    struct sr_deadline linger, overdue;
-    struct sr_reporter_stats stats;
-    char reason[512];
-};
-
 /* --- life --------------------------------------------------------------- */
 
-static void on_linger(void *arg);
-static void on_overdue(void *arg);
+static void on_wait_over(void *arg)
+{
+    sr_reporter_look(arg);
+}
+
+static void on_pace(void *arg)
+{
+    sr_troubles_resume(arg);
+    sr_reporter_look(arg);
+}
+
+static void on_overdue(void *arg)
+{
+    struct sr_reporter *reporter = arg;
+
+    reporter->transport->ops->drop(reporter->transport,
+                                   "rows were not acknowledged in time");
+}
 
 int sr_reporter_make(const struct sr_reporter_config *config,
                      struct sr_reporter **ret_reporter)
@@ -59,7 +37,8 @@ int sr_reporter_make(const struct sr_reporter_config *config,
     if (!reporter)
         return SR_E_NOMEM;
     reporter->config = *config;
-    if (sr_deadline_init(&reporter->linger, config->loop, on_linger, reporter) ||
+    if (sr_deadline_init(&reporter->wait, config->loop, on_wait_over, reporter) ||
+        sr_deadline_init(&reporter->pace, config->loop, on_pace, reporter) ||
         sr_deadline_init(&reporter->overdue, config->loop, on_overdue, reporter)) {
         sr_reporter_destroy(reporter);
         return SR_E_NOMEM;
@@ -71,6 +50,7 @@ int sr_reporter_make(const struct sr_reporter_config *config,
 /* To the next reporter, awake. */
 static void leave_outbox(struct sr_reporter *reporter)
 {
+    sr_outbox_release(reporter->config.outbox);
     sr_outbox_requeue(reporter->config.outbox);
     if (reporter->asleep)
         sr_outbox_sleep(reporter->config.outbox, false);
@@ -82,7 +62,8 @@ void sr_reporter_destroy(struct sr_reporter *reporter)
         reporter->transport->ops->free(reporter->transport);
     if (!reporter->muted)
         leave_outbox(reporter);
-    sr_deadline_release(&reporter->linger);
+    sr_deadline_release(&reporter->wait);
+    sr_deadline_release(&reporter->pace);
     sr_deadline_release(&reporter->overdue);
     free(reporter->xid);
     free(reporter->payload);
@@ -107,6 +88,8 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
     reporter->payload = malloc(reporter->payload_max);
     if (!reporter->xid || !reporter->payload)
         return SR_E_NOMEM;
+    sr_poison_init(&reporter->poison, (unsigned)settings->poison_after);
+    sr_plan_begin(reporter);
     sr_outbox_set_batch(reporter->config.outbox, (size_t)settings->batch_rows,
                         reporter->payload_max);
     reporter->started = true;
@@ -115,188 +98,203 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
     return 0;
 }
 
-/* --- going up ----------------------------------------------------------- */
-
-static void watch_acks(struct sr_reporter *reporter)
+/* The rows are the next reporter's from now on, whenever this one goes. */
+void sr_reporter_mute(struct sr_reporter *reporter)
 {
-    uint64_t now = sr_now_ms(), oldest = UINT64_MAX;
+    memset(reporter->flights, 0, sizeof reporter->flights);
+    reporter->flying = 0;
+    leave_outbox(reporter);
+    reporter->muted = true;
+}
 
-    if (!reporter->flying) {
-        sr_deadline_clear(&reporter->overdue);
+void sr_reporter_settle(struct sr_reporter *reporter)
+{
+    const struct sr_reporter_config *config = &reporter->config;
+
+    if (!config->settled || reporter->muted)
         return;
-    }
-    for (int i = 0; i < SR_WINDOW_MAX; i++)
-        if (reporter->flights[i].ticket && reporter->flights[i].sent_ms < oldest)
-            oldest = reporter->flights[i].sent_ms;
-    sr_deadline_set(&reporter->overdue,
-                    oldest + SR_ACK_MS > now ? oldest + SR_ACK_MS - now : 0);
-}
-
-static void on_overdue(void *arg)
-{
-    struct sr_reporter *reporter = arg;
-
-    reporter->transport->ops->drop(reporter->transport,
-                                   "rows were not acknowledged in time");
-}
-
-static struct flight *find_flight(struct sr_reporter *reporter, uint32_t ticket)
-{
-    for (int i = 0; i < SR_WINDOW_MAX; i++)
-        if (reporter->flights[i].ticket == ticket)
-            return &reporter->flights[i];
-    return NULL;
-}
-
-static uint32_t next_ticket(struct sr_reporter *reporter)
-{
-    if (++reporter->last_ticket == 0)
-        reporter->last_ticket = 1;
-    return reporter->last_ticket;
-}
-
-static bool add_row(void *arg, const char *row, size_t len, int prio)
-{
-    return sr_join_add(arg, row, len, prio);
-}
-
-/* Sends one payload of rows that wait. False if it could not. */
-static bool send_batch(struct sr_reporter *reporter)
-{
-    struct sr_transport *transport = reporter->transport;
-    struct flight *flight = find_flight(reporter, 0);
-    uint32_t ticket = next_ticket(reporter);
-    struct sr_join join;
-    size_t rows;
-
-    sr_join_init(&join, reporter->xid, reporter->payload, reporter->payload_max,
-                 reporter->singly ? 1 : (size_t)reporter->config.settings->batch_rows);
-    rows = sr_outbox_take(reporter->config.outbox, ticket, add_row, &join);
-    reporter->payload_len = join.len;
-    if (!rows)
-        return false;
-    if (transport->ops->send(transport, ticket, join.payload, join.len))
-        return false; /* the transport will say that it is down, and they wait again */
-    *flight = (struct flight){ .ticket = ticket, .rows = rows, .sent_ms = sr_now_ms() };
-    reporter->flying++;
-    reporter->stats.rows_sent += rows;
-    reporter->stats.requests_sent++;
-    reporter->stats.bytes_sent += join.len;
-    return true;
-}
-
-/* Milliseconds until what waits has to go; 0 now. */
-static uint64_t due_in_ms(const struct sr_reporter *reporter,
-                          const struct sr_outbox_waiting *waiting)
-{
-    const struct sr_settings *settings = reporter->config.settings;
-    uint64_t now = sr_now_ms(), linger = (uint64_t)settings->linger;
-    uint64_t age = now > waiting->oldest_ms ? now - waiting->oldest_ms : 0;
-
-    if (reporter->hurry || reporter->singly ||
-        waiting->rows >= (size_t)settings->batch_rows ||
-        waiting->bytes >= reporter->payload_max || age >= linger)
-        return 0;
-    return linger - age;
-}
-
-static bool may_send(const struct sr_reporter *reporter)
-{
-    return reporter->up && !reporter->muted && !reporter->asleep &&
-           reporter->flying < reporter->window;
-}
-
-void sr_reporter_look(struct sr_reporter *reporter)
-{
-    struct sr_outbox_waiting waiting;
-    uint64_t due_ms = 0;
-
-    sr_deadline_clear(&reporter->linger);
-    while (may_send(reporter)) {
-        waiting = sr_outbox_waiting(reporter->config.outbox);
-        if (!waiting.rows) {
-            reporter->hurry = false;
-            break;
-        }
-        due_ms = due_in_ms(reporter, &waiting);
-        if (due_ms) {
-            sr_deadline_set(&reporter->linger, due_ms);
-            break;
-        }
-        if (!send_batch(reporter))
-            break;
-    }
-    watch_acks(reporter);
-}
-
-static void on_linger(void *arg)
-{
-    sr_reporter_look(arg);
+    if (config->loop->running)
+        config->settled(config->arg);
+    else
+        sr_loop_wake(config->loop); /* and look is called again, from there */
 }
 
 /* --- what the transport says -------------------------------------------- */
 
-static void fail_flights(struct sr_reporter *reporter)
+/* Once after each time that it was down, when there is no doubt. */
+static void tell_up(struct sr_reporter *reporter)
 {
-    memset(reporter->flights, 0, sizeof reporter->flights);
-    reporter->flying = 0;
-    if (!reporter->muted)
-        sr_outbox_fail(reporter->config.outbox,
-                       (uint32_t)reporter->config.settings->retries);
+    const struct sr_reporter_config *config = &reporter->config;
+
+    if (reporter->told_up || reporter->muted || !reporter->up)
+        return;
+    reporter->told_up = true;
+    if (config->up)
+        config->up(config->arg);
 }
 
-void sr_reporter_up(struct sr_reporter *reporter)
+/* A twin ends each connection in the same way: that was told, and is not told again until it
+ * is over. */
+static void tell_again(struct sr_reporter *reporter)
 {
+    if (reporter->troubles[SR_TROUBLE_TWIN])
+        return;
     if (*reporter->reason)
         sr_notice("connected again");
     reporter->reason[0] = '\0';
-    reporter->up = reporter->reached = true;
-    reporter->stats.connected = true;
-    reporter->stats.connects++;
-    sr_reporter_look(reporter);
 }
 
-void sr_reporter_down(struct sr_reporter *reporter, const char *reason)
+/* The platform answers: a connection is up; or, by HTTP, a request was taken. */
+static void note_answering(struct sr_reporter *reporter)
 {
-    if (strcmp(reporter->reason, reason))
-        sr_warning("%s; trying again", reason);
+    tell_again(reporter);
+    if (reporter->stats.connected)
+        return;
+    reporter->stats.connected = true;
+    reporter->stats.connects++;
+}
+
+/* By HTTP that only says that the next request may go. Before one has failed it is taken for
+ * connected; after that it has to prove it. */
+void sr_reporter_up(struct sr_reporter *reporter)
+{
+    if (reporter->transport->ops->connects || !*reporter->reason)
+        note_answering(reporter);
+    reporter->up = reporter->reached = true;
+    reporter->up_since_ms = sr_now_ms();
+    if (!reporter->muted)
+        sr_outbox_mark(reporter->config.outbox);
+    sr_reporter_look(reporter);
+    if (reporter->transport->ops->connects)
+        tell_up(reporter);
+}
+
+bool sr_reporter_says(const char *told, const char *reason)
+{
+    static const char digits[] = "0123456789", unit[] = " m"; /* ms, or the word */
+
+    while (*reason) {
+        size_t a = strspn(told, digits), b = strspn(reason, digits);
+
+        if (a && b && !strncmp(told + a, unit, strlen(unit)) &&
+            !strncmp(reason + b, unit, strlen(unit))) {
+            told += a;
+            reason += b;
+        } else if (*told++ != *reason++) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One warning for each outage; if the reason changes while it lasts, that is a notice. */
+static void tell_down(const struct sr_reporter *reporter, const char *reason)
+{
+    bool begins = reporter->stats.connected || !*reporter->reason;
+
+    if (!sr_reporter_says(reporter->reason, reason))
+        SR_LOG(begins ? SR_LOG_WARNING : SR_LOG_NOTICE, "%s; trying again", reason);
+}
+
+bool sr_reporter_down(struct sr_reporter *reporter, bool lost, const char *reason)
+{
+    bool suspected;
+
+    tell_down(reporter, reason);
     snprintf(reporter->reason, sizeof reporter->reason, "%s", reason);
     if (reporter->stats.connected)
         reporter->stats.disconnects++;
-    reporter->up = reporter->stats.connected = false;
-    fail_flights(reporter);
-    sr_deadline_clear(&reporter->linger);
+    reporter->up = reporter->told_up = reporter->stats.connected = false;
+    suspected = sr_flights_fail(reporter, lost);
+    sr_deadline_clear(&reporter->wait);
     sr_deadline_clear(&reporter->overdue);
+    sr_reporter_settle(reporter);
+    return suspected;
 }
 
-static void forget_payload(struct sr_reporter *reporter, uint32_t ticket)
+static struct flight *find(struct sr_reporter *reporter, uint32_t ticket)
 {
-    struct flight *flight = ticket ? find_flight(reporter, ticket) : NULL;
-
-    if (!flight)
-        return;
-    flight->ticket = 0;
-    reporter->flying--;
-    reporter->singly -= reporter->singly > 0;
-    reporter->stats.rows_acked += sr_outbox_ack(reporter->config.outbox, ticket);
+    return ticket ? sr_flights_find(reporter, ticket) : NULL;
 }
 
 void sr_reporter_acked(struct sr_reporter *reporter, uint32_t ticket)
 {
-    forget_payload(reporter, ticket);
+    struct flight *flight = find(reporter, ticket);
+
+    if (!flight)
+        return;
+    sr_flights_land(reporter, flight);
+    note_answering(reporter);
+    sr_troubles_acked(reporter, false);
     sr_reporter_look(reporter);
+    tell_up(reporter);
+}
+
+bool sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket,
+                         const struct sr_refusal *refusal)
+{
+    struct flight *flight = find(reporter, ticket);
+
+    return flight && sr_flights_refused(reporter, flight, refusal);
+}
+
+static void dispatch(struct sr_reporter *reporter, const char *xid, const char *rows,
+                     size_t len)
+{
+    const struct sr_reporter_config *config = &reporter->config;
+    uint64_t before;
+
+    if (reporter->muted)
+        return;
+    before = sr_outbox_rows_put(config->outbox);
+    config->received(config->arg, xid, rows, len, &reporter->stats.rows_received,
+                     &reporter->stats.rows_malformed);
+    if (sr_outbox_rows_put(config->outbox) != before) /* a handler has sent rows */
+        sr_reporter_hurry(reporter);
+}
+
+/* Acknowledged or not, by what the answer says. */
+static bool land(struct sr_reporter *reporter, struct flight *flight, const char *rows,
+                 size_t len)
+{
+    enum sr_answer says = sr_answer_read(rows, len);
+
+    if (says == SR_ANSWER_NO_COLLECTION && flight->foreign)
+        says = SR_ANSWER_TAKEN; /* it may be the other one */
+    if (says == SR_ANSWER_TAKEN)
+        sr_flights_land(reporter, flight);
+    else
+        sr_flights_return(reporter, flight);
+    if (says != SR_ANSWER_NO_CREDENTIALS) /* the transport has told that */
+        sr_reporter_trouble(reporter, SR_TROUBLE_AUTH, NULL);
+    sr_troubles_hear(reporter, rows, len);
+    if (says == SR_ANSWER_TAKEN)
+        sr_troubles_acked(reporter, true);
+    else
+        sr_troubles_pause(reporter);
+    return says == SR_ANSWER_TAKEN;
 }
 
 /* The payload is in its place until the handlers are done: then the next may go. */
 void sr_reporter_answered(struct sr_reporter *reporter, uint32_t ticket,
                           const char *rows, size_t len)
 {
-    forget_payload(reporter, ticket);
-    reporter->answer.rows = rows;
-    reporter->answer.len = len;
-    sr_reporter_received(reporter, NULL, rows, len);
-    reporter->answer.rows = NULL;
+    struct flight *flight = find(reporter, ticket);
+    bool taken;
+
+    if (!flight)
+        return;
+    taken = land(reporter, flight, rows, len);
+    if (taken) { /* else it is not about rows: the trouble has said what it is about */
+        note_answering(reporter);
+        reporter->answer.rows = rows;
+        reporter->answer.len = len;
+        dispatch(reporter, NULL, rows, len);
+        reporter->answer.rows = NULL;
+    }
     sr_reporter_look(reporter);
+    if (taken)
+        tell_up(reporter);
 }
 
 const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
@@ -311,53 +309,15 @@ const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
                           !reporter->skips_15, ret_len);
 }
 
-/* One of the rows is at fault, or a limit nobody told us. Each on its own shows which. */
-void sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket, const char *why)
-{
-    struct flight *flight = ticket ? find_flight(reporter, ticket) : NULL;
-
-    if (!flight)
-        return;
-    if (flight->rows > 1) {
-        reporter->singly = flight->rows;
-        return; /* `down` follows, and they wait again */
-    }
-    sr_error("%s: a row is dropped since the platform never takes it", why);
-    flight->ticket = 0;
-    reporter->flying--;
-    reporter->singly -= reporter->singly > 0;
-    sr_outbox_drop(reporter->config.outbox, ticket);
-}
-
-/* If there is nothing to hurry, it ends by itself. */
-void sr_reporter_hurry(struct sr_reporter *reporter)
-{
-    reporter->hurry = true;
-    sr_reporter_look(reporter);
-}
-
 void sr_reporter_received(struct sr_reporter *reporter, const char *xid,
                           const char *rows, size_t len)
 {
-    const struct sr_reporter_config *config = &reporter->config;
-    uint64_t before;
-
-    if (reporter->muted)
-        return;
-    before = sr_outbox_rows_put(config->outbox);
-    config->received(config->arg, xid, rows, len, &reporter->stats.rows_received,
-                     &reporter->stats.rows_malformed);
-    if (sr_outbox_rows_put(config->outbox) != before) /* a handler has sent rows */
-        sr_reporter_hurry(reporter);
-}
-
-/* The rows are the next reporter's from now on, whenever this one goes. */
-void sr_reporter_mute(struct sr_reporter *reporter)
-{
-    memset(reporter->flights, 0, sizeof reporter->flights);
-    reporter->flying = 0;
-    leave_outbox(reporter);
-    reporter->muted = true;
+    if (!xid && !reporter->muted)
+        sr_troubles_hear(reporter, rows, len);
+    if (sr_troubles_probing(reporter) && !reporter->flying &&
+        !sr_deadline_is_set(&reporter->pace))
+        sr_troubles_pause(reporter);
+    dispatch(reporter, xid, rows, len);
 }
 
 /* --- public ------------------------------------------------------------- */
@@ -421,6 +381,7 @@ void sr_reporter_sleep(struct sr_reporter *reporter)
         return;
     reporter->asleep = true;
     sr_outbox_sleep(reporter->config.outbox, true);
+    sr_reporter_settle(reporter);
 }
 
 void sr_reporter_resume(struct sr_reporter *reporter)
@@ -437,6 +398,11 @@ bool sr_reporter_is_sleeping(const struct sr_reporter *reporter)
     return reporter && reporter->asleep;
 }
 
+static uint64_t met(const struct sr_outbox_stats *box, enum sr_fate fate)
+{
+    return box->fates[fate][SR_CLASS_VOLATILE] + box->fates[fate][SR_CLASS_BUFFERED];
+}
+
 void sr_reporter_stats(const struct sr_reporter *reporter,
                        struct sr_reporter_stats *ret_stats)
 {
@@ -451,8 +417,16 @@ void sr_reporter_stats(const struct sr_reporter *reporter,
     ret_stats->rows_waiting = box.rows;
     ret_stats->bytes_waiting = box.bytes;
     ret_stats->rows_queued = box.rows_put;
-    ret_stats->rows_dropped = box.rows_dropped;
-    ret_stats->rows_given_up = box.rows_given_up;
+    ret_stats->rows_dropped = met(&box, SR_FATE_FULL) + met(&box, SR_FATE_POISON) +
+                              met(&box, SR_FATE_DAMAGED);
+    ret_stats->rows_given_up = met(&box, SR_FATE_RETRIES) + met(&box, SR_FATE_ASLEEP);
+    ret_stats->rows_expired = met(&box, SR_FATE_EXPIRED);
+    ret_stats->rows_quarantined = met(&box, SR_FATE_POISON);
+    ret_stats->rows_damaged = met(&box, SR_FATE_DAMAGED);
+    ret_stats->rows_refused = box.rows_refused;
+    ret_stats->rows_on_disk = box.disk_rows;
+    ret_stats->bytes_on_disk = box.disk_bytes;
+    ret_stats->disk_fails = box.disk_fails;
 }
 
 struct sr_reporter **sr_reporter_next(struct sr_reporter *reporter)

@@ -10,6 +10,7 @@
 #include "base/settings.h"
 #include "loop/loop.h"
 #include "outbox/outbox.h"
+#include <smartrest/outbox.h>
 #include <smartrest/reporter.h>
 
 enum { SR_WINDOW_MAX = 16 };
@@ -36,17 +37,32 @@ struct sr_transport_ops {
 
 /* --- what the reporter is to a transport ------------------------------- */
 
+/* There is a connection; or, without any, the next payload may go: what is said of an outage then
+ * waits for an acknowledgement. */
 void sr_reporter_up(struct sr_reporter *reporter);
-/* All that is under way is not acknowledged any more. `reason` is for people. */
-void sr_reporter_down(struct sr_reporter *reporter, const char *reason);
+/* All that is under way is not acknowledged any more. `lost`: there was a connection, so that
+ * a row may be why it is not there any more. `reason` is for people. Returns whether a row is
+ * suspected. */
+bool sr_reporter_down(struct sr_reporter *reporter, bool lost, const char *reason);
 void sr_reporter_acked(struct sr_reporter *reporter, uint32_t ticket);
-/* The platform will never take this payload: its rows are sent one by one, and one that is
- * refused alone is dropped. sr_reporter_down() is to follow, for a pause in between. */
-void sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket,
-                         const char *why);
-/* The same with the platform's answer to that payload, and to no other. */
+/* The platform does not take this payload, not now and not later. Its rows wait again, or have
+ * met their fate; sr_reporter_down() is to follow, for a pause. Returns whether a short one
+ * will do, since the next payload is another. */
+struct sr_refusal {
+    const char *why; /* for people */
+    bool too_large;  /* that is what it says */
+};
+bool sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket,
+                         const struct sr_refusal *refusal);
+/* The platform's answer to that payload, and to no other. It acknowledges the payload unless it
+ * says that nothing was taken. */
 void sr_reporter_answered(struct sr_reporter *reporter, uint32_t ticket,
                           const char *rows, size_t len);
+/* A trouble has begun, or lasts; or, `text` NULL, is over, if it was there. */
+void sr_reporter_trouble(struct sr_reporter *reporter, enum sr_trouble trouble,
+                         const char *text);
+/* The longest pause between attempts as things are. */
+uint32_t sr_reporter_pause_max_ms(const struct sr_reporter *reporter);
 /* Rows from the platform, of collection `xid` (NULL: the agent's own). */
 void sr_reporter_received(struct sr_reporter *reporter, const char *xid,
                           const char *rows, size_t len);
@@ -60,6 +76,19 @@ struct sr_reporter_config {
     /* Dispatches rows of collection `xid` (NULL: the agent's own) and counts them. */
     void (*received)(void *arg, const char *xid, const char *rows, size_t len,
                      uint64_t *rows_seen, uint64_t *malformed);
+    /* A trouble begins; or, `text` NULL, is over. SR_TROUBLE_POISON only begins. NULL: nobody
+     * wants to know. */
+    void (*trouble)(void *arg, enum sr_trouble trouble, const char *text);
+    /* Rows may have met their fates: sr_outbox_next_fate() and sr_outbox_next_loss() know. Called on
+     * the loop, from where everything may be called. NULL: nobody wants to know. */
+    void (*settled)(void *arg);
+    /* The id of the device's managed object, to tell when it is gone. NULL, or returns
+     * NULL or "": not known. */
+    const char *(*own_id)(void *arg);
+    /* The platform answers (again): MQTT is connected, or the first HTTP request since the start or
+     * a failure was acknowledged. Called on the loop, from where everything may be called. NULL:
+     * nobody wants to know. */
+    void (*up)(void *arg);
     void *arg;
 };
 

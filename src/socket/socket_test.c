@@ -166,6 +166,13 @@ static void run(struct fixture *fx)
     alarm(0);
 }
 
+/* What is awaited may come in the turn that has stopped the loop already. */
+#define run_until(fx, condition) \
+    do {                         \
+        while (!(condition))     \
+            run(fx);             \
+    } while (0)
+
 static void turn_for(struct fixture *fx, uint64_t ms)
 {
     uint64_t until = now_ms() + ms;
@@ -211,7 +218,7 @@ static void what_is_sent_comes_back(void **state)
     fx->limit = 5;
     assert_int_equal(sr_socket_send(fx->socket, "hello", 5), 0);
     assert_int_equal(sr_socket_queued(fx->socket), 5);
-    run(fx);
+    run_until(fx, fx->received == 5);
     assert_string_equal(fx->first, "hello");
     assert_int_equal(sr_socket_queued(fx->socket), 0);
     assert_int_equal(fx->drains, 1);
@@ -227,8 +234,7 @@ static void what_is_sent_while_connecting_waits(void **state)
     assert_int_equal(sr_socket_send(fx->socket, "hel", 3), 0);
     assert_int_equal(sr_socket_send(fx->socket, "lo", 2), 0);
     fx->limit = 5;
-    run(fx); /* up */
-    run(fx);
+    run_until(fx, fx->received == 5);
     assert_string_equal(fx->first, "hello");
 }
 
@@ -243,7 +249,7 @@ static void bytes_may_come_one_by_one(void **state)
 
         fx->limit = i;
         assert_int_equal(sr_socket_send(fx->socket, &byte, 1), 0);
-        run(fx);
+        run_until(fx, fx->received == i);
     }
     assert_int_equal(strlen(fx->first), 40);
     assert_int_equal(fx->first[39], '0' + 40);
@@ -253,8 +259,7 @@ static void ten_megabytes(struct fixture *fx)
 {
     fx->to_send = fx->limit = 10 * 1000 * 1000;
     pump(fx);
-    run(fx);
-    assert_int_equal(fx->received, fx->to_send);
+    run_until(fx, fx->received == fx->to_send || fx->downs);
     assert_int_equal(fx->downs, 0);
 }
 
@@ -324,15 +329,14 @@ static void a_paused_socket_receives_nothing(void **state)
     serve(fx, flood);
     connect_to(fx);
     fx->limit = 1;
-    run(fx);
+    run_until(fx, fx->received);
     sr_socket_pause(fx->socket, true);
     before = fx->received;
     turn_for(fx, 100);
     assert_int_equal(fx->received, before);
     fx->limit = before + 1000 * 1000;
     sr_socket_pause(fx->socket, false);
-    run(fx);
-    assert_true(fx->received >= fx->limit);
+    run_until(fx, fx->received >= fx->limit);
 }
 
 static void say_goodbye(int fd, unsigned number, void *arg)
@@ -348,7 +352,7 @@ static void a_peer_that_closes_is_told_with_0_behind_its_bytes(void **state)
 
     serve(fx, say_goodbye);
     connect_to(fx);
-    run(fx);
+    run_until(fx, fx->downs);
     assert_string_equal(fx->first, "bye");
     assert_int_equal(fx->downs, 1);
     assert_int_equal(fx->rc, 0);
@@ -372,7 +376,7 @@ static void a_reset_is_unreachable(void **state)
     serve(fx, slam);
     connect_to(fx);
     assert_int_equal(sr_socket_send(fx->socket, "x", 1), 0);
-    run(fx);
+    run_until(fx, fx->downs);
     assert_int_equal(fx->rc, SR_E_UNREACHABLE);
     assert_non_null(strstr(fx->error, "127.0.0.1:"));
 }
@@ -386,8 +390,7 @@ static void it_may_connect_again(void **state)
         assert_int_equal(
             sr_socket_connect(fx->socket, "127.0.0.1", server_port(fx->server), false),
             0);
-        while (fx->downs < i)
-            run(fx);
+        run_until(fx, fx->downs == i);
         assert_int_equal(fx->ups, i);
     }
     assert_int_equal(fx->received, 9);
@@ -415,7 +418,7 @@ static void a_peer_that_ends_may_go_on_receiving(void **state)
     assert_int_equal(sr_socket_new(fx->loop, NULL, &with_end, fx, &fx->socket), 0);
     serve(fx, half_close_part);
     connect_to(fx);
-    run(fx);
+    run_until(fx, fx->ends);
     assert_int_equal(fx->ends, 1);
     assert_string_equal(fx->first, "over");
     assert_int_equal(sr_socket_send(fx->socket, "hello", 5), 0);
@@ -449,8 +452,7 @@ static void finish_ends_sending_behind_what_is_queued(void **state)
     assert_int_equal(sr_socket_send(fx->socket, block, sizeof block), 0);
     assert_int_equal(sr_socket_finish(fx->socket), 0);
     assert_int_equal(sr_socket_send(fx->socket, "x", 1), SR_E_STATE);
-    while (!fx->downs)
-        run(fx);
+    run_until(fx, fx->downs);
     assert_string_equal(fx->first, "500000 bytes");
     assert_int_equal(fx->rc, 0);
 }
@@ -490,7 +492,7 @@ static void a_connection_that_is_not_accepted_times_out(void **state)
         sr_socket_connect(fx->socket, "127.0.0.1", server_port(fx->server), true), 0);
     run(fx);
     assert_int_equal(fx->rc, SR_E_TIMEOUT);
-    assert_in_range(now_ms() - began, 190, 3000);
+    assert_true(now_ms() - began >= 190);
 }
 
 static void an_attempt_may_be_given_up(void **state)
@@ -499,6 +501,8 @@ static void an_attempt_may_be_given_up(void **state)
 
     serve(fx, echo);
     for (int turns = 0; turns < 4; turns++) {
+        int downs;
+
         assert_int_equal(sr_socket_connect(fx->socket,
                                            turns % 2 ? "nobody.invalid" : "127.0.0.1",
                                            server_port(fx->server), turns > 1),
@@ -506,9 +510,11 @@ static void an_attempt_may_be_given_up(void **state)
         for (int i = 0; i < turns; i++)
             sr_loop_dispatch(fx->loop);
         sr_socket_close(fx->socket);
+        downs = fx->downs; /* that nobody has the name may be known within a turn */
+        turn_for(fx, 20);
+        assert_int_equal(fx->downs, downs);
     }
-    turn_for(fx, 50);
-    assert_int_equal(fx->downs, 0);
+    assert_int_equal(fx->ups, 0);
 }
 
 static void close_it(struct fixture *fx)
@@ -530,7 +536,7 @@ static void it_may_be_closed_from_inside_an_event(void **state)
     serve(fx, flood);
     fx->on_data = close_it;
     connect_to(fx);
-    run(fx);
+    run_until(fx, fx->received);
     assert_int_equal(fx->downs, 0);
     assert_in_range(fx->received, 1, 16384);
 }
@@ -542,7 +548,7 @@ static void it_may_be_freed_from_inside_an_event(void **state)
     serve(fx, flood);
     fx->on_data = free_it;
     connect_to(fx);
-    run(fx);
+    run_until(fx, !fx->socket);
     assert_null(fx->socket);
     turn_for(fx, 20);
     assert_in_range(fx->received, 1, 16384);
@@ -629,7 +635,7 @@ static void use(struct fixture *fx, const struct sr_net *net)
 /* Connects, again as long as the server is not there yet. */
 static void connect_tls(struct fixture *fx, struct tls_server *server, const char *host)
 {
-    uint64_t give_up_ms = now_ms() + 10 * 1000;
+    uint64_t give_up_ms = now_ms() + 30 * 1000;
 
     do {
         fx->downs = 0;
@@ -700,8 +706,7 @@ static void tls_shows_its_own_certificate(void **state)
     start_tls(&server, "-Verify 1 -CAfile cert.pem -verify_return_error");
     use(fx, &net);
     connect_tls(fx, &server, "127.0.0.1");
-    if (fx->ups) /* TLS 1.3 tells when something is read */
-        run(fx);
+    run_until(fx, fx->downs); /* TLS 1.3 tells when something is read */
     assert_int_equal(fx->downs, 1);
 
     snprintf(key, sizeof key, "%s/key.pem", dir);
@@ -713,7 +718,7 @@ static void tls_shows_its_own_certificate(void **state)
     connect_tls(fx, &server, "127.0.0.1");
     assert_int_equal(fx->ups, 1);
     sr_socket_send(fx->socket, "hello", 5);
-    run(fx);
+    run_until(fx, fx->received == 5);
     assert_string_equal(fx->first, "hello");
     end_tls();
 }

@@ -110,7 +110,7 @@ static void expect_said_by_the_loop(struct fixture *fx, const char *text)
         {.fd = fx->fd,                  .events = POLLIN},
         { .fd = sr_agent_fd(fx->agent), .events = POLLIN}
     };
-    uint64_t give_up = now_ms() + 10000;
+    uint64_t give_up = now_ms() + 30000;
 
     while (now_ms() < give_up && !(on[0].revents & POLLIN)) {
         sr_agent_dispatch(fx->agent);

@@ -6,7 +6,6 @@
 
 #include <smartrest/smartrest.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #ifndef TRANSPORT_MQTT
@@ -150,44 +149,12 @@ static void send_text(struct subject *subject, const char *text, const char *xid
 
 /* --- what the operator sees ---------------------------------------------------------- */
 
-static int by_id(const void *a, const void *b)
-{
-    long long x = atoll(json_string_value(json_object_get(*(json_t *const *)a, "id")));
-    long long y = atoll(json_string_value(json_object_get(*(json_t *const *)b, "id")));
-
-    return (x > y) - (x < y);
-}
-
-static long number_of(const json_t *measurement)
-{
-    return (long)json_number_value(json_object_get(
-        json_object_get(json_object_get(measurement, "e2e"), "n"), "value"));
-}
-
 /* The numbers 0 to `rows`, each for the first time in its turn; `repeats` may be there
  * twice. */
 static void expect_numbers(struct subject *subject, long rows, long repeats)
 {
-    json_t *all =
-        operator_await_measurements(&world, sr_agent_id(subject->agent), (size_t)rows);
-    size_t count = json_array_size(all);
-    json_t **sorted = calloc(count, sizeof *sorted);
-    long next = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = json_array_get(all, i);
-    qsort(sorted, count, sizeof *sorted, by_id);
-    for (size_t i = 0; i < count; i++) {
-        long n = number_of(sorted[i]);
-
-        if (n > next)
-            fail_msg("row %ld arrived before row %ld", n, next);
-        next += n == next;
-    }
-    free(sorted);
-    json_decref(all);
-    assert_int_equal(next, rows);
-    assert_in_range(count, rows, rows + repeats);
+    assert_in_range(operator_await_numbers(&world, sr_agent_id(subject->agent), rows),
+                    rows, rows + repeats);
 }
 
 static void expect_member(struct subject *subject, const char *member, const char *text)
@@ -266,16 +233,16 @@ static void linger_and_batch_say_how_rows_share_requests(void **state)
 
     (void)state;
     subject_make(&subject, "linger");
-    sr_reporter_set_linger(subject.reporter, 500);
+    sr_reporter_set_linger(subject.reporter, 2000);
     sr_reporter_set_batch(subject.reporter, 10);
     subject_start(&subject);
     await_connection(&subject);
     began = now_ms();
     send_numbers(&subject, 0, 25);
     await_acked(&subject, 20); /* two full requests, at once */
-    assert_in_range(now_ms() - began, 0, 400);
+    assert_in_range(now_ms() - began, 0, 1900);
     await_acked(&subject, 25); /* the rest when the linger time is over */
-    assert_in_range(now_ms() - began, 490, 2000);
+    assert_true(now_ms() - began >= 1990);
     assert_int_equal(stats_of(&subject).requests_sent, 3);
     expect_numbers(&subject, 25, 0);
     subject_free(&subject);
@@ -296,7 +263,7 @@ static void without_linger_a_row_goes_at_once(void **state)
         send_numbers(&subject, n, n + 1);
         await_acked(&subject, (uint64_t)n + 1);
     }
-    assert_in_range(now_ms() - began, 0, 1000);
+    assert_in_range(now_ms() - began, 0, 10 * 1000);
     assert_int_equal(stats_of(&subject).requests_sent, 5);
     subject_free(&subject);
 }
@@ -404,6 +371,7 @@ static void answer_from_handler(struct sr_agent *agent, struct sr_record *record
 
     (void)agent;
     if (!strcmp(sr_record_value(record, 2), "question")) {
+        sr_reporter_set_linger(subject->reporter, 60 * 1000);
         subject->asked_ms = now_ms();
         send_text(subject, "from the handler", NULL);
     } else {
@@ -417,12 +385,12 @@ static void a_row_from_a_handler_goes_at_once(void **state)
 
     (void)state;
     subject_make(&subject, "handler");
-    sr_reporter_set_linger(subject.reporter, 1500);
+    sr_reporter_set_linger(subject.reporter, 0); /* until it is asked */
     sr_agent_on_message(subject.agent, 504, answer_from_handler, &subject);
     subject_start(&subject);
     send_text(&subject, "question", NULL);
     run_until(subject.agent, subject.answered_ms);
-    assert_in_range(subject.answered_ms - subject.asked_ms, 0, 500);
+    assert_in_range(subject.answered_ms - subject.asked_ms, 0, 30 * 1000);
     expect_member(&subject, "suite_Text", "from the handler");
     subject_free(&subject);
 }

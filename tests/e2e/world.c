@@ -215,7 +215,7 @@ int program_interrupt(struct program *program)
     int status;
 
     kill(program->pid, SIGINT);
-    status = program_await_end(program, 2000);
+    status = program_await_end(program, PATIENCE_MS);
     if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
         fail_msg("ended with %#x; stderr: %s", (unsigned)status, program->text[1]);
     return (int)((test_now_us() - start) / 1000);
@@ -478,4 +478,42 @@ json_t *operator_await_measurements(const struct world *world, const char *objec
 
     await_true(has_measurements, &q, "measurements");
     return q.ret_json;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    long long x = atoll(json_string_value(json_object_get(*(json_t *const *)a, "id")));
+    long long y = atoll(json_string_value(json_object_get(*(json_t *const *)b, "id")));
+
+    return (x > y) - (x < y);
+}
+
+static long number_of(const json_t *measurement)
+{
+    return (long)json_number_value(json_object_get(
+        json_object_get(json_object_get(measurement, "e2e"), "n"), "value"));
+}
+
+size_t operator_await_numbers(const struct world *world, const char *object, long rows)
+{
+    json_t *all = operator_await_measurements(world, object, (size_t)rows);
+    size_t count = json_array_size(all);
+    json_t **sorted = calloc(count + 1, sizeof *sorted);
+    long next = 0;
+
+    assert_non_null(sorted);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = json_array_get(all, i);
+    qsort(sorted, count, sizeof *sorted, by_id);
+    for (size_t i = 0; i < count; i++) {
+        long n = number_of(sorted[i]);
+
+        if (n > next)
+            fail_msg("device %s: row %ld arrived before row %ld", object, n, next);
+        next += n == next;
+    }
+    free(sorted);
+    json_decref(all);
+    assert_int_equal(next, rows);
+    return count;
 }

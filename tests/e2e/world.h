@@ -77,6 +77,10 @@ size_t operator_count_devices(const struct world *world);
 json_t *operator_await_measurements(const struct world *world, const char *object,
                                     size_t count);
 
+/* Awaits measurements of the device that have the numbers 0 to `rows` (e2e.n), each of them for the
+ * first time in its turn. Returns how many measurements there are, repeats included. */
+size_t operator_await_numbers(const struct world *world, const char *object, long rows);
+
 /* Calls `check` until it returns true; fails, naming `what`, when that takes too long. */
 void await_true(bool (*check)(void *arg), void *arg, const char *what);
 

@@ -94,7 +94,7 @@ static void mqtt_prints_a_message(void **state)
     (void)state;
     run(PROGRAMS "/net-mqtt %u", (unsigned)broker_port(broker));
     assert_string_equal(said, "plant/1/door: open\n");
-    until = now_ms() + 10 * 1000; /* the broker's thread has still to read it */
+    until = now_ms() + 30 * 1000; /* the broker's thread has still to read it */
     while (!broker_count(broker, DISCONNECT) && now_ms() < until)
         poll(NULL, 0, 1);
     assert_int_equal(broker_count(broker, DISCONNECT), 1);

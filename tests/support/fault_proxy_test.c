@@ -188,7 +188,7 @@ static void delay_and_throttle_take_their_time(void **state)
     began = now_ms();
     say(fd, "x");
     expect(fd, "x");
-    assert_in_range(now_ms() - began, 99, 2000);
+    assert_true(now_ms() - began >= 99);
     fault_proxy_pass(fx->proxy);
 
     fault_proxy_throttle(fx->proxy, 500);
@@ -196,8 +196,7 @@ static void delay_and_throttle_take_their_time(void **state)
     began = now_ms();
     say(fd, bytes);
     assert_true(server_read(fd, bytes, 100));
-    assert_in_range(now_ms() - began, 170,
-                    2000); /* the last portion is not waited for */
+    assert_true(now_ms() - began >= 170); /* the last portion is not waited for */
     close(fd);
 }
 

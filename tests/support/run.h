@@ -29,10 +29,10 @@ static inline void turn(struct sr_agent *agent)
     sr_agent_dispatch(agent);
 }
 
-/* Fails the test at the caller's line when `condition` is not true within 10 s. */
+/* Fails the test at the caller's line when `condition` is not true within 30 s. */
 #define run_until(agent, condition)                    \
     do {                                               \
-        uint64_t give_up_ms_ = now_ms() + 10 * 1000;   \
+        uint64_t give_up_ms_ = now_ms() + 30 * 1000;   \
         while (!(condition) && now_ms() < give_up_ms_) \
             turn(agent);                               \
         assert_true(condition);                        \

@@ -13,6 +13,8 @@ struct scripted_http {
     struct server *server;
     struct http_step *steps;
     size_t count;
+    http_judge judge; /* or NULL */
+    void *judge_arg;
     pthread_mutex_t lock;
     unsigned requests, begun;
     struct {
@@ -115,6 +117,17 @@ static const struct http_step *next_step(struct scripted_http *http)
     return &http->steps[i < http->count ? i : http->count - 1];
 }
 
+/* One request, and what the judge says of it. */
+static bool play_judge(struct scripted_http *http, int fd)
+{
+    struct http_step step = { HTTP_ANSWER, 0, "" };
+
+    if (!read_request(http, fd))
+        return false;
+    step.status = http->judge(http->judge_arg, http->seen[http->requests - 1].body);
+    return step.status && play(fd, &step);
+}
+
 static void serve(int fd, unsigned number, void *arg)
 {
     struct scripted_http *http = arg;
@@ -122,6 +135,9 @@ static void serve(int fd, unsigned number, void *arg)
     char byte;
 
     (void)number;
+    while (http->judge && http->requests < REQUESTS_MAX)
+        if (!play_judge(http, fd))
+            return;
     /* A connection that ends before its first byte is no request, and takes no step. */
     while (http->requests < REQUESTS_MAX) {
         step = &http->steps[http->begun < http->count ? http->begun : http->count - 1];
@@ -151,6 +167,12 @@ struct scripted_http *scripted_http_start(uint16_t port, const struct http_step 
         return NULL;
     }
     return http;
+}
+
+void scripted_http_set_judge(struct scripted_http *http, http_judge judge, void *arg)
+{
+    http->judge_arg = arg;
+    http->judge = judge;
 }
 
 void scripted_http_stop(struct scripted_http *http)

@@ -28,9 +28,15 @@ struct http_step {
 
 struct scripted_http;
 
+/* In place of steps: the status for a request with that body; 0 closes the connection. Called in
+ * the server's thread. */
+typedef int (*http_judge)(void *arg, const char *body);
+
 /* Copies the `count` steps; their bodies stay the caller's. */
 struct scripted_http *scripted_http_start(uint16_t port, const struct http_step *steps,
                                           size_t count);
+/* Before the first request. */
+void scripted_http_set_judge(struct scripted_http *server, http_judge judge, void *arg);
 void scripted_http_stop(struct scripted_http *server);
 uint16_t scripted_http_port(const struct scripted_http *server);
 

@@ -24,7 +24,7 @@ struct server {
     uint16_t port;
 };
 
-static int listen_on(uint16_t port, uint16_t *ret_port)
+static int bind_to(uint16_t port, uint16_t *ret_port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
     socklen_t len = sizeof address;
@@ -32,12 +32,23 @@ static int listen_on(uint16_t port, uint16_t *ret_port)
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 64) ||
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) ||
         getsockname(fd, (struct sockaddr *)&address, &len)) {
         close(fd);
         return -1;
     }
     *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+static int listen_on(uint16_t port, uint16_t *ret_port)
+{
+    int fd = bind_to(port, ret_port);
+
+    if (fd >= 0 && listen(fd, 64)) {
+        close(fd);
+        return -1;
+    }
     return fd;
 }
 
@@ -178,12 +189,13 @@ void server_reset_on_close(int fd)
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+/* The descriptor stays open: a port that somebody has bound is given to no other test's
+ * server, nor to a connection as its own end, which might even meet itself there. */
 uint16_t free_port(void)
 {
     uint16_t port = 0;
-    int fd = listen_on(0, &port);
 
-    close(fd);
+    bind_to(0, &port);
     return port;
 }
 

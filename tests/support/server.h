@@ -35,7 +35,8 @@ void server_drain(int fd);
 /* Closes with a reset rather than in order, when the part returns. */
 void server_reset_on_close(int fd);
 
-/* A port that was free a moment ago, and where nobody listens now. */
+/* A port where nobody listens. It is this process's until its end, for a server that sets
+ * SO_REUSEADDR, in this process or a child. */
 uint16_t free_port(void);
 
 uint64_t now_ms(void);

@@ -2,8 +2,8 @@
 /* A line that delays, chokes, breaks, lies and falls silent, between whole agents and a
  * whole sandbox. What is tried over it is a table of scenarios; each fault is tried with
  * all of them, on many lines at once. */
+#include "../e2e/world.h"
 #include "support/fault_proxy.h"
-#include "world.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -190,46 +190,15 @@ static void measure_by_mqtt(struct line *line)
         (const char *const[]){ "60", "2000", "keepalive=5", line->templates, NULL });
 }
 
-static int by_id(const void *a, const void *b)
-{
-    long long x = atoll(json_string_value(json_object_get(*(json_t *const *)a, "id")));
-    long long y = atoll(json_string_value(json_object_get(*(json_t *const *)b, "id")));
-
-    return (x > y) - (x < y);
-}
-
-static long number_of(const json_t *measurement)
-{
-    return (long)json_number_value(json_object_get(
-        json_object_get(json_object_get(measurement, "e2e"), "n"), "value"));
-}
-
 /* Every number from 0 on, each for the first time in its turn; what comes twice was under
  * way when the line was cut. */
 static void expect_rows(struct line *line, long rows)
 {
-    json_t *all, **sorted;
     size_t count;
-    long next = 0;
 
     if (!*line->object)
         operator_find_device(&world, line->id, line->object);
-    all = operator_await_measurements(&world, line->object, (size_t)rows);
-    count = json_array_size(all);
-    sorted = calloc(count, sizeof *sorted);
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = json_array_get(all, i);
-    qsort(sorted, count, sizeof *sorted, by_id);
-    for (size_t i = 0; i < count; i++) {
-        long n = number_of(sorted[i]);
-
-        if (n > next)
-            fail_msg("%s: row %ld arrived before row %ld", line->id, n, next);
-        next += n == next;
-    }
-    free(sorted);
-    json_decref(all);
-    assert_int_equal(next, rows);
+    count = operator_await_numbers(&world, line->object, rows);
     if (!fault_proxy_count(line->http, FAULT_CUTS) &&
         !fault_proxy_count(line->mqtt, FAULT_CUTS) &&
         !fault_proxy_count(line->http, FAULT_SWALLOWED) &&

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* The way out: offers, tickets, and what becomes of rows that were on their way. */
+#include "outbox/outbox_p.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- which row is next ---------------------------------------------------- */
+
+static struct list *first_of(struct sr_outbox *box, int old, int live,
+                             enum sr_outbox_part part)
+{
+    if (part != SR_PART_LIVE && box->waiting[old].head)
+        return &box->waiting[old];
+    if (part != SR_PART_BACKLOG && box->waiting[live].head)
+        return &box->waiting[live];
+    return NULL;
+}
+
+struct list *sr_box_first_buffered(struct sr_outbox *box, enum sr_outbox_part part)
+{
+    if (part == SR_PART_LIVE)
+        return first_of(box, MIDDLE, LIVE, part);
+    if (!box->waiting[FRONT].head && box->lo < box->hi)
+        sr_box_read_ahead(box);
+    if (box->waiting[FRONT].head)
+        return &box->waiting[FRONT];
+    if (box->lo < box->hi)
+        return NULL; /* it cannot be read now: what is behind it waits as well */
+    return first_of(box, MIDDLE, LIVE, part);
+}
+
+/* Backlog goes before live rows, of whatever class. */
+struct list *sr_box_first(struct sr_outbox *box, enum sr_outbox_part part)
+{
+    struct list *v = first_of(box, OLD_VOLATILE, LIVE_VOLATILE, part);
+    struct list *b = sr_box_first_buffered(box, part);
+
+    if (v && b)
+        return v->head->seq <= b->head->seq ? v : b;
+    if (v && part != SR_PART_LIVE && box->lo < box->hi && v->head->seq > box->lo)
+        return NULL; /* rows before it cannot be read now */
+    return v ? v : b;
+}
+
+bool sr_box_is_backlog(const struct sr_outbox *box, const struct list *list)
+{
+    return list != &box->waiting[LIVE] && list != &box->waiting[LIVE_VOLATILE];
+}
+
+/* --- flights -------------------------------------------------------------- */
+
+static struct flight *find_flight(struct sr_outbox *box, uint32_t ticket)
+{
+    struct flight *flight = box->flights;
+
+    while (flight && flight->ticket != ticket)
+        flight = flight->next;
+    return flight;
+}
+
+static struct flight *new_flight(struct sr_outbox *box, uint32_t ticket)
+{
+    struct flight *flight = box->spare_flights;
+
+    if (flight)
+        box->spare_flights = flight->next;
+    else
+        flight = malloc(sizeof *flight);
+    if (!flight)
+        return NULL;
+    *flight = (struct flight){ .next = box->flights, .ticket = ticket };
+    for (int class = 0; class < SR_CLASSES; class ++)
+        sr_list_init(&flight->rows[class]);
+    box->flights = flight;
+    return flight;
+}
+
+static bool is_empty(const struct flight *flight)
+{
+    return !flight->rows[0].head && !flight->rows[1].head;
+}
+
+static void end_empty_flights(struct sr_outbox *box)
+{
+    struct flight **link = &box->flights, *flight;
+
+    while ((flight = *link)) {
+        if (!is_empty(flight)) {
+            link = &flight->next;
+            continue;
+        }
+        *link = flight->next;
+        flight->next = box->spare_flights;
+        box->spare_flights = flight;
+    }
+}
+
+/* --- take ------------------------------------------------------------------- */
+
+struct taking {
+    struct flight *flight;
+    bool stamp_anyway;
+    sr_outbox_accept accept;
+    void *arg;
+    struct sr_instant now;
+    bool now_known;
+};
+
+static const struct sr_instant *now_of(struct sr_outbox *box, struct taking *taking)
+{
+    if (!taking->now_known)
+        taking->now = sr_clock_now(box->clock);
+    taking->now_known = true;
+    return &taking->now;
+}
+
+/* The row's text with the time in it, or NULL if it has to wait. */
+static const char *text_of(struct sr_outbox *box, struct taking *taking,
+                           struct node *node)
+{
+    const struct sr_instant *now;
+
+    if (!(node->prio & SR_ROW_UNSTAMPED))
+        return node->text;
+    now = now_of(box, taking);
+    if (!sr_box_clock_valid(box, now) && !taking->stamp_anyway)
+        return NULL;
+    return sr_box_stamped(box, node, now);
+}
+
+/* The time of a right clock stays; another may be right when the row has to go again. */
+static void keep_stamp(struct sr_outbox *box, struct taking *taking, struct node *node,
+                       const char *text)
+{
+    if (text == node->text || !sr_box_clock_valid(box, now_of(box, taking)))
+        return;
+    memcpy(node->text, text, node->len);
+    node->prio &= ~(unsigned)SR_ROW_UNSTAMPED;
+}
+
+/* Did it take the first row of the list? */
+static bool take_one(struct sr_outbox *box, struct taking *taking, struct list *list)
+{
+    struct node *node = list->head;
+    const char *text = text_of(box, taking, node);
+    struct sr_outbox_offer offer = {
+        .id = class_of(node) == SR_CLASS_BUFFERED ? node->seq : node->index,
+        .text = text,
+        .len = node->len,
+        .prio = node->prio & NODE_PRIO,
+        .backlog = sr_box_is_backlog(box, list),
+    };
+
+    if (!text || !taking->accept(taking->arg, &offer))
+        return false;
+    keep_stamp(box, taking, node, text);
+    sr_list_append(&taking->flight->rows[class_of(node)], sr_list_pop(list));
+    return true;
+}
+
+static size_t take(struct sr_outbox *box, struct taking *taking,
+                   enum sr_outbox_part part)
+{
+    struct list *list;
+    size_t taken = 0;
+
+    while ((list = sr_box_first(box, part))) {
+        if (list->head->ttl_s && sr_node_expired(list->head, now_of(box, taking)))
+            sr_box_meet(box, sr_list_pop(list), SR_FATE_EXPIRED);
+        else if (take_one(box, taking, list))
+            taken++;
+        else
+            break;
+    }
+    return taken;
+}
+
+size_t sr_outbox_take(struct sr_outbox *box, uint32_t ticket, enum sr_outbox_part part,
+                      bool stamp_anyway, sr_outbox_accept accept, void *arg)
+{
+    struct taking taking = { .stamp_anyway = stamp_anyway,
+                             .accept = accept,
+                             .arg = arg };
+    size_t taken = 0;
+
+    pthread_mutex_lock(&box->lock);
+    sr_box_try_disk(box, false);
+    taking.flight = find_flight(box, ticket);
+    if (!taking.flight)
+        taking.flight = new_flight(box, ticket);
+    if (taking.flight && !box->closed)
+        taken = take(box, &taking, part);
+    end_empty_flights(box);
+    sr_box_write_down(box, false);
+    pthread_mutex_unlock(&box->lock);
+    return taken;
+}
+
+bool sr_outbox_wants_clock(struct sr_outbox *box)
+{
+    struct list *first;
+    struct sr_instant now;
+    bool wants;
+
+    pthread_mutex_lock(&box->lock);
+    first = sr_box_first(box, SR_PART_ALL);
+    wants = first && (first->head->prio & SR_ROW_UNSTAMPED);
+    if (wants) {
+        now = sr_clock_now(box->clock);
+        wants = !sr_box_clock_valid(box, &now);
+    }
+    pthread_mutex_unlock(&box->lock);
+    return wants;
+}
+
+/* --- and then ----------------------------------------------------------------- */
+
+/* With `why`: and into the quarantine file. */
+static size_t end_flight(struct sr_outbox *box, uint32_t ticket, enum sr_fate fate,
+                         const char *why, size_t file_max)
+{
+    struct flight *flight = find_flight(box, ticket);
+    struct node *node;
+    size_t rows = 0;
+
+    for (int class = 0; flight && class < SR_CLASSES; class ++)
+        while ((node = sr_list_pop(&flight->rows[class]))) {
+            if (why)
+                sr_box_set_aside(box, node, why, file_max);
+            sr_box_meet(box, node, fate);
+            rows++;
+        }
+    end_empty_flights(box);
+    sr_box_write_down(box, false);
+    return rows;
+}
+
+size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket)
+{
+    size_t acked;
+
+    pthread_mutex_lock(&box->lock);
+    acked = end_flight(box, ticket, SR_FATE_DELIVERED, NULL, 0);
+    box->stats.rows_acked += acked;
+    pthread_mutex_unlock(&box->lock);
+    return acked;
+}
+
+size_t sr_outbox_quarantine(struct sr_outbox *box, uint32_t ticket, const char *why,
+                            size_t file_max)
+{
+    size_t rows;
+
+    pthread_mutex_lock(&box->lock);
+    rows = end_flight(box, ticket, SR_FATE_POISON, why, file_max);
+    pthread_mutex_unlock(&box->lock);
+    return rows;
+}
+
+void sr_outbox_hold(struct sr_outbox *box, uint32_t ticket)
+{
+    struct flight *flight;
+
+    pthread_mutex_lock(&box->lock);
+    flight = find_flight(box, ticket);
+    if (flight)
+        flight->held = true;
+    pthread_mutex_unlock(&box->lock);
+}
+
+/* The list where a row that comes back belongs; NULL is the gap. */
+static struct list *place_of(struct sr_outbox *box, const struct node *node)
+{
+    struct list *w = box->waiting;
+
+    if (class_of(node) == SR_CLASS_VOLATILE)
+        return &w[node->index < box->mark_index ? OLD_VOLATILE : LIVE_VOLATILE];
+    if (node->seq >= box->mark)
+        return &w[LIVE];
+    if (!(node->prio & (NODE_WRITTEN | NODE_ORPHAN)))
+        return &w[MIDDLE];
+    if (box->lo < box->hi && node->seq >= box->hi)
+        return &w[MIDDLE];
+    if (box->lo < box->hi)
+        return node->seq < box->lo || (node->prio & NODE_ORPHAN) ? &w[FRONT] : NULL;
+    return w[MIDDLE].head && w[MIDDLE].head->seq < node->seq ? &w[MIDDLE] : &w[FRONT];
+}
+
+/* Where the last row came back to: rows of a flight are in order. */
+struct hint {
+    struct list *list;
+    struct node *node;
+};
+
+static void come_back(struct sr_outbox *box, struct node *node, struct hint *hint)
+{
+    struct list *list = place_of(box, node);
+
+    if (!list) {
+        sr_box_forget(box, node);
+        return;
+    }
+    if (list != hint->list)
+        *hint = (struct hint){ .list = list };
+    sr_list_insert(list, node, &hint->node);
+}
+
+static bool gives_up(struct node *node, uint32_t retries)
+{
+    node->failures += node->failures < (1u << 24) - 1;
+    return class_of(node) == SR_CLASS_VOLATILE && node->failures > retries;
+}
+
+static void flight_comes_back(struct sr_outbox *box, struct flight *flight, bool failed,
+                              uint32_t retries)
+{
+    struct node *node;
+
+    for (int class = 0; class < SR_CLASSES; class ++) {
+        struct hint hint = { 0 };
+
+        while ((node = sr_list_pop(&flight->rows[class])))
+            if (failed && gives_up(node, retries))
+                sr_box_meet(box, node, SR_FATE_RETRIES);
+            else
+                come_back(box, node, &hint);
+    }
+}
+
+static void all_come_back(struct sr_outbox *box, bool held, bool failed,
+                          uint32_t retries)
+{
+    pthread_mutex_lock(&box->lock);
+    for (struct flight *flight = box->flights; flight; flight = flight->next)
+        if (flight->held == held)
+            flight_comes_back(box, flight, failed, retries);
+    end_empty_flights(box);
+    sr_box_write_down(box, false);
+    pthread_mutex_unlock(&box->lock);
+}
+
+void sr_outbox_release(struct sr_outbox *box)
+{
+    all_come_back(box, true, false, 0);
+}
+
+void sr_outbox_requeue(struct sr_outbox *box)
+{
+    all_come_back(box, false, false, 0);
+}
+
+void sr_outbox_fail(struct sr_outbox *box, uint32_t retries)
+{
+    all_come_back(box, false, true, retries);
+}
+
+void sr_outbox_sleep(struct sr_outbox *box, bool asleep)
+{
+    struct node *node;
+
+    pthread_mutex_lock(&box->lock);
+    box->asleep = asleep;
+    for (int list = OLD_VOLATILE; asleep && list <= LIVE_VOLATILE; list++)
+        while ((node = sr_list_pop(&box->waiting[list])))
+            sr_box_meet(box, node, SR_FATE_ASLEEP);
+    sr_box_write_down(box, false);
+    pthread_mutex_unlock(&box->lock);
+}

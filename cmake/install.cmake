@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What `cmake --install` puts where: headers, both libraries, and how to find them by
-# pkg-config (smartrest, smartrest-static) and by CMake (find_package(smartrest)).
+# pkg-config (smartrest, smartrest-static, and with -lua) and by CMake
+# (find_package(smartrest)).
 # Everything is relative to the prefix, which can be chosen at installation.
 include(CMakePackageConfigHelpers)
 
@@ -10,6 +11,16 @@ set(SR_PC_DIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(TARGETS smartrest_shared smartrest_static EXPORT smartrest
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# A set of its own: whoever has no Lua need not look for it.
+set(SR_PACKAGES smartrest smartrest-static)
+if(SR_LUA)
+  install(TARGETS smartrest_lua_shared smartrest_lua_static EXPORT smartrest-lua
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT smartrest-lua NAMESPACE smartrest:: DESTINATION ${SR_CMAKE_DIR}
+    FILE smartrest-lua-targets.cmake)
+  list(APPEND SR_PACKAGES smartrest-lua smartrest-lua-static)
+endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/smartrest
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
@@ -38,7 +49,7 @@ if(IS_ABSOLUTE ${CMAKE_INSTALL_INCLUDEDIR})
 else()
   set(SR_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
-foreach(package smartrest smartrest-static)
+foreach(package ${SR_PACKAGES})
   configure_file(${PROJECT_SOURCE_DIR}/cmake/${package}.pc.in
                  ${PROJECT_BINARY_DIR}/${package}.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/${package}.pc DESTINATION ${SR_PC_DIR})

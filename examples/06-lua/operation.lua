@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: MIT
+-- The plugin of example 06-lua: what 04-operation does in C.
+local cpu = require 'cpu' -- lib/cpu.lua: found by the library path
+
+local timer
+
+function cpuMeasurement()
+    c8y:send(('103,%s,%.1f'):format(c8y.ID, cpu.load()))
+end
+
+-- 502,<line>,<operation id>,<device id>
+function restart(record)
+    local operation = record:value(2)
+    srNotice('restarting device ' .. record:value(3))
+    c8y:send('105,' .. operation .. ',EXECUTING')
+
+    local done
+    done = c8y:addTimer(1000, function()
+        c8y:send('105,' .. operation .. ',SUCCESSFUL')
+        done:stop()
+    end)
+    done:start()
+end
+
+function init()
+    timer = c8y:addTimer(10 * 1000, 'cpuMeasurement')
+    timer:start()
+    c8y:addMsgHandler(502, 'restart')
+    c8y:send('104,' .. c8y.ID .. ',"""c8y_Restart"""')
+    return 0
+end

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* c8y:addMsgHandler(id, fn), c8y:addXMsgHandler(xid, id, fn), c8y:on(id, fn).
+ *
+ * The agent has one handler for a message id. Plugins must not take messages from one
+ * another, so the host is that handler, and calls those of all plugins in turn. A plugin
+ * handles the messages of an id one after the other: while its handler waits, more of them
+ * wait in a queue. */
+#include "lua/host.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include <smartrest/log.h>
+
+/* A message id of a collection. */
+struct slot {
+    struct sr_lua *lua;
+    struct slot *next;
+    struct handler *handlers;
+    uint32_t id;
+    char xid[]; /* "": the agent's own */
+};
+
+struct handler {
+    struct slot *slot;
+    struct handler *next;           /* of the slot */
+    struct handler *next_of_plugin; /* of its plugin */
+    struct plugin *plugin;          /* NULL: to be swept away */
+    int fn;
+    bool at_work;    /* its callback waits */
+    bool draining;   /* what has queued up is being handled */
+    bool removed;    /* by the plugin; goes once it is not at work */
+    uint64_t number; /* of all that there have been */
+    struct sr_record *queue[QUEUE_MAX];
+    unsigned first, waiting; /* of the queue */
+};
+
+/* --- slots ---------------------------------------------------------------------- */
+
+static void on_message(struct sr_agent *agent, struct sr_record *record, void *arg);
+
+static int set_slot(struct slot *slot, sr_message_fn fn)
+{
+    struct sr_agent *agent = slot->lua->agent;
+
+    if (*slot->xid)
+        return sr_agent_on_xmessage(agent, slot->xid, slot->id, fn, slot);
+    return sr_agent_on_message(agent, slot->id, fn, slot);
+}
+
+static int find_slot(struct sr_lua *lua, const char *xid, uint32_t id,
+                     struct slot **ret_slot)
+{
+    struct slot *slot;
+    int rc;
+
+    for (slot = lua->slots; slot; slot = slot->next)
+        if (slot->id == id && !strcmp(slot->xid, xid)) {
+            *ret_slot = slot;
+            return 0;
+        }
+    slot = calloc(1, sizeof *slot + strlen(xid) + 1);
+    if (!slot)
+        return SR_E_NOMEM;
+    slot->lua = lua;
+    slot->id = id;
+    strcpy(slot->xid, xid);
+    rc = set_slot(slot, on_message);
+    if (rc) {
+        free(slot);
+        return rc;
+    }
+    slot->next = lua->slots;
+    lua->slots = slot;
+    *ret_slot = slot;
+    return 0;
+}
+
+static void free_handler(struct handler *handler)
+{
+    for (unsigned i = 0; i < handler->waiting; i++)
+        sr_record_free(handler->queue[(handler->first + i) % QUEUE_MAX]);
+    free(handler);
+}
+
+/* Removes dead handlers; true if none is left. */
+static bool sweep_slot(struct slot *slot)
+{
+    struct handler **at = &slot->handlers, *handler;
+
+    while ((handler = *at)) {
+        if (handler->plugin) {
+            at = &handler->next;
+        } else {
+            *at = handler->next;
+            free_handler(handler);
+        }
+    }
+    return !slot->handlers;
+}
+
+void sr_lua_handlers_sweep(struct sr_lua *lua)
+{
+    struct slot **at = &lua->slots, *slot;
+
+    if (!lua->sweep)
+        return;
+    lua->sweep = false;
+    while ((slot = *at)) {
+        if (sweep_slot(slot)) {
+            *at = slot->next;
+            set_slot(slot, NULL);
+            free(slot);
+        } else {
+            at = &slot->next;
+        }
+    }
+}
+
+static void forget(struct handler *handler)
+{
+    struct plugin *plugin = handler->plugin;
+    struct handler **at = &plugin->handlers;
+
+    while (*at != handler)
+        at = &(*at)->next_of_plugin;
+    *at = handler->next_of_plugin;
+    plugin->handler_count--;
+    handler->plugin = NULL;
+    plugin->lua->sweep = true;
+}
+
+static void remove_handler(struct handler *handler)
+{
+    handler->removed = true;
+    sr_lua_unref(handler->plugin, handler->fn);
+    if (!handler->at_work)
+        forget(handler);
+}
+
+void sr_lua_handlers_drop(struct plugin *plugin)
+{
+    while (plugin->handlers)
+        forget(plugin->handlers);
+}
+
+/* --- messages --------------------------------------------------------------------- */
+
+static int push_record(lua_State *L, struct task *task, void *record)
+{
+    sr_lua_push_record(L, record, task);
+    return 1;
+}
+
+static void on_done(void *owner, lua_State *co, bool ok);
+
+static void handle(struct handler *handler, struct sr_record *record)
+{
+    const struct call call = {
+        .kind = "handler",
+        .fn = handler->fn,
+        .push = push_record,
+        .arg = record,
+        .done = on_done,
+        .owner = handler,
+    };
+
+    handler->at_work = true;
+    sr_lua_call(handler->plugin, &call);
+}
+
+static void enqueue(struct handler *handler, const struct sr_record *record)
+{
+    struct sr_record *copy;
+
+    if (handler->waiting == QUEUE_MAX || sr_record_copy(record, &copy)) {
+        if (handler->plugin->dropped++ == 0)
+            sr_log_write(SR_LOG_WARNING, handler->plugin->name,
+                         "message %lu is dropped: its handler still waits, and so do "
+                         "%u more; further ones are counted only",
+                         (unsigned long)handler->slot->id, handler->waiting);
+        return;
+    }
+    handler->queue[(handler->first + handler->waiting++) % QUEUE_MAX] = copy;
+}
+
+static struct sr_record *dequeue(struct handler *handler)
+{
+    struct sr_record *record = handler->queue[handler->first];
+
+    handler->first = (handler->first + 1) % QUEUE_MAX;
+    handler->waiting--;
+    return record;
+}
+
+/* What has queued up behind a handler that has waited. */
+static void drain(struct handler *handler)
+{
+    handler->draining = true;
+    while (!handler->at_work && handler->waiting && !handler->removed &&
+           handler->plugin->todo == TODO_NOTHING) {
+        struct sr_record *record = dequeue(handler);
+
+        handle(handler, record);
+        sr_record_free(record);
+    }
+    handler->draining = false;
+}
+
+static void on_done(void *owner, lua_State *co, bool ok)
+{
+    struct handler *handler = owner;
+
+    (void)co;
+    (void)ok;
+    handler->at_work = false;
+    if (handler->draining)
+        return;
+    drain(handler);
+    if (handler->removed && !handler->at_work)
+        forget(handler);
+}
+
+static void deliver(struct handler *handler, struct sr_record *record)
+{
+    struct plugin *plugin = handler->plugin;
+
+    sr_lua_enter(plugin);
+    if (handler->at_work || handler->waiting)
+        enqueue(handler, record);
+    else
+        handle(handler, record);
+    sr_lua_leave(plugin);
+}
+
+static void on_message(struct sr_agent *agent, struct sr_record *record, void *arg)
+{
+    struct slot *slot = arg;
+    struct sr_lua *lua = slot->lua;
+    const uint64_t before = lua->handler_number; /* those of a reload come next time */
+
+    (void)agent;
+    lua->depth++;
+    for (struct handler *handler = slot->handlers; handler; handler = handler->next)
+        if (handler->plugin && !handler->removed && handler->number < before)
+            deliver(handler, record);
+    sr_lua_host_leave(lua);
+}
+
+/* --- as Lua sees it ------------------------------------------------------------------ */
+
+static struct handler *find_handler(struct plugin *plugin, const struct slot *slot)
+{
+    for (struct handler *h = plugin->handlers; h; h = h->next_of_plugin)
+        if (h->slot == slot && !h->removed)
+            return h;
+    return NULL;
+}
+
+static void append(struct slot *slot, struct handler *handler)
+{
+    struct handler **at = &slot->handlers;
+
+    while (*at)
+        at = &(*at)->next;
+    *at = handler;
+}
+
+static int add_to(lua_State *L, struct slot *slot, int fn)
+{
+    struct plugin *plugin = sr_lua_plugin_of(L);
+    struct handler *handler = find_handler(plugin, slot);
+
+    if (handler) {
+        sr_lua_unref(plugin, handler->fn);
+        handler->fn = fn;
+        return 0;
+    }
+    handler = plugin->handler_count < HANDLERS_MAX ? calloc(1, sizeof *handler) : NULL;
+    if (!handler) {
+        plugin->lua->sweep = true; /* the slot may be new */
+        return luaL_error(L, "out of memory, or more than %d handlers",
+                          (int)HANDLERS_MAX);
+    }
+    *handler = (struct handler){ .slot = slot, .plugin = plugin, .fn = fn };
+    handler->number = plugin->lua->handler_number++;
+    handler->next_of_plugin = plugin->handlers;
+    plugin->handlers = handler;
+    plugin->handler_count++;
+    append(slot, handler);
+    return 0;
+}
+
+/* The id is at `at`, the function behind it; nil removes. */
+static int add(lua_State *L, const char *xid, int at)
+{
+    struct plugin *plugin = sr_lua_plugin_of(L);
+    lua_Integer id = luaL_checkinteger(L, at);
+    struct slot *slot;
+    struct handler *handler;
+    int fn, rc;
+
+    luaL_argcheck(L, id >= 0 && id <= (lua_Integer)UINT32_MAX, at, "not a message id");
+    fn = lua_isnil(L, at + 1) ? LUA_NOREF : sr_lua_ref_callback(L, at + 1);
+    rc = find_slot(plugin->lua, xid, (uint32_t)id, &slot);
+    if (rc)
+        return luaL_error(L, "X-Id '%s': %s", xid, sr_strerror(rc));
+    if (fn != LUA_NOREF)
+        return add_to(L, slot, fn);
+    handler = find_handler(plugin, slot);
+    if (handler)
+        remove_handler(handler);
+    plugin->lua->sweep = true;
+    return 0;
+}
+
+static int add_msg_handler(lua_State *L)
+{
+    return add(L, "", 2);
+}
+
+static int add_x_msg_handler(lua_State *L)
+{
+    const char *xid = luaL_checkstring(L, 2);
+
+    luaL_argcheck(L, *xid, 2, "an X-Id is not empty");
+    return add(L, xid, 3);
+}
+
+int sr_lua_open_handlers(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"addMsgHandler",   add_msg_handler  },
+        { "on",             add_msg_handler  },
+        { "addXMsgHandler", add_x_msg_handler},
+        { NULL,             NULL             },
+    };
+
+    lua_getglobal(L, "c8y");
+    luaL_setfuncs(L, functions, 0);
+    return 0;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of the Lua host, shared by the files of this folder. It is a customer of the
+ * SDK's public headers, of Lua and of libuv, and of nothing else.
+ *
+ *     host.c      sr_lua_*: the list of plugins, load, reload, what the application adds
+ *     plugin.c    one plugin: its Lua state from the file to the end
+ *     task.c      one callback under way: a coroutine, under limits, its failure counted
+ *     limit.c     memory and run time of a state
+ *     sandbox.c   Lua's own libraries, without what could harm or block the agent
+ *     c8y.c ...   what a plugin sees
+ */
+#ifndef LUA_HOST_H
+#define LUA_HOST_H
+
+#include "lua/compat.h"
+#include <smartrest/agent.h>
+#include <smartrest/lua.h>
+#include <smartrest/record.h>
+#include <smartrest/row.h>
+#include <smartrest/timer.h>
+
+struct changes;
+struct grave;
+struct op;
+struct plugin;
+struct task;
+
+enum {
+    TIMERS_MAX = 1000,   /* of a plugin */
+    HANDLERS_MAX = 1000, /* of a plugin */
+    QUEUE_MAX = 64,      /* messages that wait for a handler which is at work */
+    IDLE_MAX = 4         /* coroutines kept for the next callbacks of a plugin */
+};
+
+/* What the application has added, in order. */
+struct addition {
+    char *name; /* NULL: a library */
+    sr_lua_fn fn;
+    void *arg;
+};
+
+struct sr_lua {
+    struct sr_agent *agent;
+    struct sr_lua_options options; /* with the defaults filled in */
+    char *path;                    /* of libraries: patterns, each with `;` behind */
+    struct addition *additions;
+    size_t addition_count;
+    struct plugin **plugins;
+    size_t count;
+    struct slot *slots;
+    uint64_t handler_number; /* handlers made so far */
+    struct changes *changes; /* of files, or NULL */
+    struct sr_row row;       /* to build in */
+    struct sr_http *http;    /* of c8y:post() and SrNetHttp; made when first needed */
+    int depth;               /* plugins' code that is on the stack */
+    bool doomed;             /* freed from there */
+    bool sweep;              /* handlers were removed from there */
+    char error[768];
+};
+
+/* Remembers a sentence for sr_lua_error() and returns `rc`. */
+int sr_lua_fail(struct sr_lua *lua, int rc, const char *format, ...) SR_PRINTF(3, 4);
+
+/* Plugins' code runs between these two. */
+void sr_lua_enter(struct plugin *plugin);
+void sr_lua_leave(struct plugin *plugin);
+/* The second half of it, for who only did lua->depth++. */
+void sr_lua_host_leave(struct sr_lua *lua);
+
+/* --- a plugin ------------------------------------------------------------- */
+
+/* What is to be done with a plugin once none of its code is on the stack. */
+enum todo { TODO_NOTHING, TODO_STOP, TODO_RELOAD };
+
+struct plugin {
+    struct sr_lua *lua;
+    char *name, *path;
+    enum sr_lua_state state;
+    enum todo todo;
+    enum sr_lua_state stop_state; /* the state after TODO_STOP */
+    int load_rc;                  /* of the last load */
+    int watched;                  /* the folder's number, if files are */
+    bool changed;
+    char error[512];
+
+    lua_State *L; /* NULL while unloaded */
+    int depth;    /* its code on the stack */
+    struct task *current, *tasks, *idle;
+    unsigned idle_count;
+    struct timer *timers;
+    struct handler *handlers;
+    struct grave *grave; /* for the state, if luv was asked for */
+    bool has_luv;
+    struct socket *sockets;
+    struct delivery *deliveries; /* rows under way whose fate somebody wants to know */
+    unsigned delivery_count;
+
+    /* Memory. */
+    size_t memory, memory_peak, memory_max;
+
+    /* Run time of the present stretch. */
+    uint64_t began_ns; /* 0: not measured yet */
+    bool expired;
+    int no_wait;  /* coroutines on the stack that cannot be left */
+    uint64_t ops; /* begun so far; each has a number */
+
+    uint64_t loads, calls, failures, failures_in_a_row, dropped, longest_ns;
+    unsigned timer_count, handler_count, waiting;
+    int files; /* open ones */
+    int resp;  /* reference to the last c8y.resp */
+};
+
+struct plugin *sr_lua_plugin_of(lua_State *L);
+
+int sr_lua_plugin_new(struct sr_lua *lua, const char *path, struct plugin **ret_plugin);
+void sr_lua_plugin_free(struct plugin *plugin);
+
+/* Runs file and init(). Unloads what is loaded, but not before the file is known to be Lua.
+ * Returns as sr_lua_load(). */
+int sr_lua_plugin_start(struct plugin *plugin);
+/* At once if none of its code runs, else as soon as none does. */
+void sr_lua_plugin_stop(struct plugin *plugin, enum sr_lua_state state);
+/* What plugin->todo says. When plugin->depth is 0. */
+void sr_lua_plugin_settle(struct plugin *plugin);
+
+/* Runs `fn` in the plugin's state, protected, with `arg` as its only argument. Returns
+ * Lua's status; *text (which may be NULL) gets the message. */
+int sr_lua_protected(struct plugin *plugin, lua_CFunction fn, void *arg, char *text,
+                     size_t size);
+
+/* --- tasks ------------------------------------------------------------------ */
+
+/* What a task runs, and who is told of its end. */
+struct call {
+    const char *kind; /* "timer" ... */
+    int fn;           /* reference to a function, or to the name of one */
+    /* Pushes arguments, and returns their number; protected. Or NULL. */
+    int (*push)(lua_State *L, struct task *task, void *arg);
+    void *arg;
+    /* Called once; `co` has the results, if `ok`. Or NULL. */
+    void (*done)(void *owner, lua_State *co, bool ok);
+    void *owner;
+};
+
+struct task {
+    struct plugin *plugin;
+    struct task *next;
+    lua_State *co;
+    int co_ref;
+    bool running; /* on the stack */
+    struct op *op;
+    int resp;      /* reference to c8y.resp of this task */
+    bool resp_set; /* it has one, perhaps none */
+    void (*done)(void *owner, lua_State *co, bool ok);
+    void *owner;
+    struct record *record; /* to be kept while it waits; NULL if Lua let go of it */
+    char what[96];         /* "timer 'blink'" */
+};
+
+/* Starts a callback. True if it waits for something: `done` comes later. The caller stands
+ * between sr_lua_enter() and sr_lua_leave(), since the plugin may be stopped by it. */
+bool sr_lua_call(struct plugin *plugin, const struct call *call);
+/* The same for the function and `args` arguments on top of the plugin's stack, which are
+ * popped; nobody is told of the end. */
+void sr_lua_call_pushed(struct plugin *plugin, const char *what, int args);
+/* Of a plugin that is unloaded. */
+void sr_lua_tasks_drop(struct plugin *plugin);
+/* Counts a failure outside of a task, and stops the plugin when there are too many. */
+void sr_lua_count_failure(struct plugin *plugin, const char *what, const char *text);
+void sr_lua_count_success(struct plugin *plugin);
+/* Logs `text`, which may have a traceback in it, line by line. */
+void sr_lua_log_failure(struct plugin *plugin, const char *what, const char *text);
+
+/* --- waiting: an operation of the loop that a callback waits for ------------ */
+
+/* First member of what is under way. It is the task's from sr_lua_wait() on, and freed
+ * when the results have been taken or nobody wants them any more. */
+struct op {
+    struct task *task;
+    uint64_t number;
+    bool done;
+    /* Ends what is under way, if anything, and frees. */
+    void (*free)(struct op *op);
+    /* Pushes the results; may raise errors. */
+    int (*push)(lua_State *L, struct op *op);
+};
+
+/* Raises an error where a callback cannot wait: inside of a comparison, of require... */
+void sr_lua_check_wait(lua_State *L, const char *what);
+/* For `return sr_lua_wait(L, op)`: the op is under way or already done. */
+int sr_lua_wait(lua_State *L, struct op *op);
+/* From the loop: it is done. The callback goes on, and may free the op. */
+void sr_lua_wake(struct op *op);
+
+/* --- limits ----------------------------------------------------------------- */
+
+void *sr_lua_alloc(void *plugin, void *old, size_t old_size, size_t size);
+void sr_lua_limit_begin(struct plugin *plugin);
+void sr_lua_limit_end(struct plugin *plugin);
+/* Raises an error when the stretch has been too long. For C code that may go on for long,
+ * and for what would get around the count of instructions. */
+void sr_lua_limit_check(lua_State *L);
+void sr_lua_limit_hook(lua_State *L);
+
+/* --- what a plugin sees: each opens its part in a new state, protected ------- */
+
+int sr_lua_open_sandbox(lua_State *L);
+int sr_lua_open_strings(lua_State *L);
+int sr_lua_open_coroutines(lua_State *L);
+int sr_lua_open_files(lua_State *L);
+int sr_lua_open_c8y(lua_State *L);
+int sr_lua_open_log(lua_State *L);
+int sr_lua_open_records(lua_State *L);
+int sr_lua_open_timers(lua_State *L);
+
+int sr_lua_open_handlers(lua_State *L);
+int sr_lua_open_transfers(lua_State *L);
+int sr_lua_open_sockets(lua_State *L);
+int sr_lua_open_http(lua_State *L);
+int sr_lua_open_processes(lua_State *L);
+int sr_lua_open_luv(lua_State *L);
+
+/* A file with `text` in it, whose close is `closef`, which counts plugin->files down.
+ * Returns as io.open(). */
+int sr_lua_push_file(lua_State *L, const char *text, size_t len, lua_CFunction closef);
+
+/* For __index of a userdata: the method named by argument 2, or nil. */
+void sr_lua_push_method(lua_State *L);
+
+/* A name or a function at `i`, as a reference. */
+int sr_lua_ref_callback(lua_State *L, int i);
+void sr_lua_unref(struct plugin *plugin, int ref);
+
+/* --- handlers, timers -------------------------------------------------------- */
+
+void sr_lua_handlers_drop(struct plugin *plugin);
+/* Forgets handlers that were dropped while they might be in use. When lua->depth is 0. */
+void sr_lua_handlers_sweep(struct sr_lua *lua);
+void sr_lua_timers_drop(struct plugin *plugin);
+void sr_lua_sockets_drop(struct plugin *plugin);
+void sr_lua_deliveries_drop(struct plugin *plugin);
+/* Sends `row`, with what the argument at `at` asks for. Returns as sr_agent_send(). */
+int sr_lua_send(lua_State *L, const char *row, int prio, int at);
+/* Takes plugin->L: closes what luv has on the loop, and then the state, when it may be. */
+void sr_lua_bury(struct plugin *plugin);
+void sr_lua_grave_free(struct grave *grave);
+
+/* --- changed files ----------------------------------------------------------- */
+
+int sr_lua_changes_new(struct sr_lua *lua, struct changes **ret_changes);
+void sr_lua_changes_free(struct changes *changes);
+/* From now on, if files are watched. */
+void sr_lua_watch_file(struct plugin *plugin);
+
+/* --- records ------------------------------------------------------------------ */
+
+/* A record in Lua's hands. `from` is the library's; kept by sr_lua_record_keep(). */
+struct record {
+    struct sr_record *record; /* NULL: over */
+    bool owned;
+    struct task *task; /* that has it as its record */
+};
+void sr_lua_push_record(lua_State *L, struct sr_record *record, struct task *task);
+/* Makes a copy, before the library's goes. */
+void sr_lua_record_keep(struct record *record);
+void sr_lua_record_end(struct record *record);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* c8y:addTimer(ms, fn) -> timer with start, stop, isActive, interval. */
+#include "lua/host.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char type_name[] = "sr_timer";
+
+struct timer {
+    struct plugin *plugin;
+    struct timer *next;
+    struct timer **box; /* Lua's userdata, or NULL once Lua let go of it */
+    struct sr_timer *timer;
+    int fn;
+    bool active;    /* as the plugin sees it; while its callback waits, `timer` rests */
+    bool at_work;   /* its callback waits */
+    bool restarted; /* meanwhile */
+};
+
+static void free_timer(struct timer *timer)
+{
+    struct timer **at = &timer->plugin->timers;
+
+    while (*at != timer)
+        at = &(*at)->next;
+    *at = timer->next;
+    timer->plugin->timer_count--;
+    sr_timer_free(timer->timer);
+    if (timer->box)
+        *timer->box = NULL;
+    free(timer);
+}
+
+void sr_lua_timers_drop(struct plugin *plugin)
+{
+    while (plugin->timers)
+        free_timer(plugin->timers);
+}
+
+/* Neither running nor known to the plugin: nobody can start it again. */
+static void free_if_lost(struct timer *timer)
+{
+    if (timer->box || timer->active || timer->at_work)
+        return;
+    sr_lua_unref(timer->plugin, timer->fn);
+    free_timer(timer);
+}
+
+/* --- due ---------------------------------------------------------------------- */
+
+static void on_done(void *owner, lua_State *co, bool ok)
+{
+    struct timer *timer = owner;
+
+    (void)co;
+    (void)ok;
+    if (!timer->at_work)
+        return;
+    timer->at_work = false;
+    if (timer->active && !timer->restarted)
+        sr_timer_start(timer->timer);
+    free_if_lost(timer);
+}
+
+static void on_due(struct sr_agent *agent, struct sr_timer *uv, void *arg)
+{
+    struct timer *timer = arg;
+    struct plugin *plugin = timer->plugin;
+    const struct call call = {
+        .kind = "timer",
+        .fn = timer->fn,
+        .done = on_done,
+        .owner = timer,
+    };
+
+    (void)agent;
+    timer->restarted = false;
+    if (timer->at_work) { /* started again by somebody else meanwhile: one at a time */
+        sr_timer_stop(uv);
+        return;
+    }
+    sr_lua_enter(plugin);
+    timer->at_work = true;
+    if (sr_lua_call(plugin, &call) && !timer->restarted)
+        sr_timer_stop(uv);
+    sr_lua_leave(plugin);
+}
+
+/* --- as Lua sees it -------------------------------------------------------------- */
+
+static struct timer *check(lua_State *L)
+{
+    struct timer **box = luaL_checkudata(L, 1, type_name);
+
+    if (!*box)
+        luaL_error(L, "the timer is gone");
+    return *box;
+}
+
+static int start(lua_State *L)
+{
+    struct timer *timer = check(L);
+
+    timer->active = timer->restarted = true;
+    sr_timer_start(timer->timer);
+    return 0;
+}
+
+static int stop(lua_State *L)
+{
+    struct timer *timer = check(L);
+
+    timer->active = false;
+    sr_timer_stop(timer->timer);
+    return 0;
+}
+
+static lua_Integer check_interval(lua_State *L, int at)
+{
+    lua_Number ms = luaL_checknumber(L, at);
+
+    luaL_argcheck(L, ms >= 0 && ms <= (lua_Number)(INT64_MAX / 2), at,
+                  "milliseconds, 0 or more");
+    return (lua_Integer)ms;
+}
+
+static int get(lua_State *L)
+{
+    struct timer *timer = check(L);
+    const char *name = luaL_checkstring(L, 2);
+
+    if (!strcmp(name, "isActive")) {
+        lua_pushboolean(L, timer->active);
+    } else if (!strcmp(name, "interval")) {
+        lua_pushinteger(L, (lua_Integer)sr_timer_interval(timer->timer));
+    } else {
+        sr_lua_push_method(L);
+    }
+    return 1;
+}
+
+static int set(lua_State *L)
+{
+    struct timer *timer = check(L);
+    const char *name = luaL_checkstring(L, 2);
+
+    if (strcmp(name, "interval"))
+        return luaL_error(L, "a timer's '%s' cannot be set", name);
+    sr_timer_set_interval(timer->timer, (uint64_t)check_interval(L, 3));
+    return 0;
+}
+
+static int collect(lua_State *L)
+{
+    struct timer **box = luaL_checkudata(L, 1, type_name), *timer = *box;
+
+    *box = NULL;
+    if (timer) {
+        timer->box = NULL;
+        free_if_lost(timer);
+    }
+    return 0;
+}
+
+static void push_box(lua_State *L, struct timer *timer)
+{
+    struct timer **box = sr_lua_userdata(L, sizeof *box);
+
+    *box = timer;
+    luaL_setmetatable(L, type_name);
+    if (timer)
+        timer->box = box;
+}
+
+static int add_timer(lua_State *L)
+{
+    struct plugin *plugin = sr_lua_plugin_of(L);
+    lua_Integer ms = check_interval(L, 2);
+    struct timer **box, *timer;
+    int fn;
+
+    if (plugin->timer_count == TIMERS_MAX)
+        return luaL_error(L, "more than %d timers", (int)TIMERS_MAX);
+    fn = sr_lua_ref_callback(L, 3);
+    push_box(L, NULL);
+    box = lua_touserdata(L, -1);
+    timer = calloc(1, sizeof *timer);
+    if (!timer)
+        return luaL_error(L, "not enough memory");
+    timer->plugin = plugin;
+    timer->fn = fn;
+    if (sr_timer_new(plugin->lua->agent, (uint64_t)ms, on_due, timer, &timer->timer)) {
+        free(timer);
+        return luaL_error(L, "not enough memory");
+    }
+    timer->box = box;
+    *box = timer;
+    timer->next = plugin->timers;
+    plugin->timers = timer;
+    plugin->timer_count++;
+    return 1;
+}
+
+int sr_lua_open_timers(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"start",       start  },
+        { "stop",       stop   },
+        { "__index",    get    },
+        { "__newindex", set    },
+        { "__gc",       collect},
+        { NULL,         NULL   },
+    };
+
+    luaL_newmetatable(L, type_name);
+    luaL_setfuncs(L, functions, 0);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+
+    lua_getglobal(L, "c8y");
+    lua_pushcfunction(L, add_timer);
+    lua_setfield(L, -2, "addTimer");
+    return 0;
+}

@@ -21,8 +21,11 @@ if(SR_LUA)
     FILE smartrest-lua-targets.cmake)
   list(APPEND SR_PACKAGES smartrest-lua smartrest-lua-static)
 endif()
+if(NOT SR_LUA)
+  set(SR_LEFT_OUT PATTERN "lua.h" EXCLUDE)
+endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/smartrest
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" ${SR_LEFT_OUT})
 
 install(EXPORT smartrest NAMESPACE smartrest:: DESTINATION ${SR_CMAKE_DIR}
   FILE smartrest-targets.cmake)

@@ -77,13 +77,15 @@ struct sr_send_options {
                                  the clock since boot, over a reboot by the wall clock */
     sr_delivery_fn delivered; /* or NULL. Takes about 40 bytes of `capacity` until it is
                                  called, for rows on disk too; when that is used up,
-                                 full_buffered applies to them */
+                                 sends with a callback return SR_E_FULL: rows that are
+                                 on disk are not dropped for it */
     void *arg;                /* for it */
 };
 
 /* sr_agent_send() with more to say; `options` is copied, NULL is the default. Returns as
- * sr_agent_send(); SR_E_FULL also when a thread sends so fast that the loop, which is to call the
- * callbacks of rows that were dropped, does not keep up. */
+ * sr_agent_send(); SR_E_FULL also when memory has no room for another callback, or a thread sends
+ * so fast that the loop, which is to call the callbacks of rows that were dropped, does not keep
+ * up. */
 SR_API int sr_agent_send_with(struct sr_agent *agent, const char *row,
                               const struct sr_send_options *options);
 

@@ -47,7 +47,6 @@ struct sr_agent {
     bool telling;                  /* what became of rows: callbacks are on the stack */
     bool closing;                  /* its end has begun: nothing is sent any more */
     struct sr_deadline retry_disk; /* the outbox's disk fails */
-    uint64_t retry_idle_ms;        /* the last attempt was none: then not before */
     struct sr_deadline log_losses; /* when the log may say more about losses */
     struct sr_loss_report report;
     struct {

@@ -8,9 +8,7 @@
 
 enum {
     FATES_PER_TURN = 1000, /* a callback that sends again must not hold the loop */
-    LOG_LOSSES_MS = 10 * 1000,
-    IDLE_RETRY_MS = 1000, /* a disk that fails, and that no row needs just now */
-    IDLE_RETRY_MOST_MS = 60 * 1000
+    LOG_LOSSES_MS = 10 * 1000
 };
 
 const char *sr_fate_name(enum sr_fate fate)
@@ -147,24 +145,8 @@ static void tell_disk(struct sr_agent *agent)
     retry_ms = sr_outbox_retry_in_ms(agent->outbox);
     if (retry_ms == UINT64_MAX)
         sr_deadline_clear(&agent->retry_disk);
-    else if (!agent->retry_idle_ms || !sr_deadline_is_set(&agent->retry_disk))
-        sr_deadline_set(&agent->retry_disk, retry_ms > agent->retry_idle_ms
-                                                ? retry_ms
-                                                : agent->retry_idle_ms);
-}
-
-/* The outbox tries its disk only for a row. If it still wants to be called at once, there was
- * none, and it is called less and less often. */
-static void note_attempt(struct sr_agent *agent)
-{
-    uint64_t *idle_ms = &agent->retry_idle_ms;
-
-    if (sr_outbox_retry_in_ms(agent->outbox))
-        *idle_ms = 0;
     else
-        *idle_ms = *idle_ms ? *idle_ms * 2 : IDLE_RETRY_MS;
-    if (*idle_ms > IDLE_RETRY_MOST_MS)
-        *idle_ms = IDLE_RETRY_MOST_MS;
+        sr_deadline_set(&agent->retry_disk, retry_ms);
 }
 
 /* An agent that has nothing to send comes back to its disk, too. */
@@ -173,7 +155,6 @@ static void on_retry_disk(void *arg)
     struct sr_agent *agent = arg;
 
     sr_outbox_retry_disk(agent->outbox);
-    note_attempt(agent);
     sr_agent_tell(agent);
 }
 

@@ -37,7 +37,8 @@ struct sr_outbox_stats {
     uint64_t rows_refused; /* at the bound, by policy; not among rows_put */
 };
 
-/* What a row costs besides its text; one with a delivery callback a little more. */
+/* What a row costs besides its text; one with a delivery callback a little more, which stays in
+ * memory while the row is on disk only. */
 extern const size_t sr_outbox_overhead;
 enum { SR_OUTBOX_ROW_MAX = 65535 }; /* bytes of text */
 /* Beside enum sr_prio in sr_entry.prio: SR_NOW in it waits for the clock. */
@@ -87,7 +88,8 @@ struct sr_outbox_row {
  * *ret_due is set if this was the first row to wait, or the one that made a batch full: who
  * sends should look; or if a fate, a loss or news of the disk are to be told.
  * Returns 0; SR_E_TOOBIG, larger than the bound, or than SR_OUTBOX_ROW_MAX; SR_E_FULL, by
- * policy, or since all room is taken by rows that must stay, or too many fates are not told yet;
+ * policy, or since all room is taken by rows that must stay and by callbacks of rows on disk,
+ * or too many fates are not told yet;
  * SR_E_STATE, closed; SR_E_NOMEM: then nothing changed. A row dropped by SR_DROP_NEWEST returns
  * 0, and meets its fate. With SR_SYNC_ROW a buffered row is on the medium then, and other calls
  * go on while this one waits for it. */
@@ -173,7 +175,7 @@ uint64_t sr_outbox_rows_put(struct sr_outbox *box);
 bool sr_outbox_settled(struct sr_outbox *box, uint64_t rows_put);
 
 /* While the disk fails: when to try it again if nothing is put or taken, UINT64_MAX if it
- * does not fail; and the attempt. */
+ * does not fail; and the attempt, also when no row waits for the disk. */
 uint64_t sr_outbox_retry_in_ms(struct sr_outbox *box);
 void sr_outbox_retry_disk(struct sr_outbox *box);
 

@@ -389,6 +389,57 @@ static void callbacks_of_rows_on_disk_only_are_called_in_the_end(void **state)
     sr_outbox_free(box);
 }
 
+/* Rows "0001"... with callbacks, until one is refused. Returns their number. */
+static int fill_with_callbacks(struct sr_outbox *box)
+{
+    static char rows[1000][16];
+    int i = 0;
+
+    do {
+        assert_in_range(i, 0, 999);
+        snprintf(rows[i], sizeof rows[i], "%04d", i + 1);
+    } while (put_told(box, rows[i++], SR_PRIO_BUF) == 0);
+    return i - 1;
+}
+
+static void rows_on_disk_are_not_lost_for_the_memory_of_callbacks(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = open_box(place, TIGHT);
+    int rows;
+
+    put(box, "vola"); /* gives way */
+    rows = fill_with_callbacks(box);
+    assert_true(rows > 50 && rows < 200);
+    assert_int_equal(put_told(box, "more", SR_PRIO_BUF), SR_E_FULL);
+    assert_int_equal(stats_of(box).rows_refused, 2);
+    assert_int_equal(stats_of(box).fates[SR_FATE_FULL][SR_CLASS_BUFFERED], 0);
+    assert_int_equal(stats_of(box).fates[SR_FATE_FULL][SR_CLASS_VOLATILE], 1);
+    assert_true(stats_of(box).memory_bytes <= TIGHT);
+    sr_outbox_set_cap(box, TIGHT / 2);
+    assert_int_equal(stats_of(box).rows, rows);
+    sr_outbox_set_cap(box, TIGHT);
+    assert_int_equal(keep(box, "none"), 0); /* none to call: needs no memory */
+    expect_rows(box, 1, rows);
+    assert_int_equal(put_told(box, "last", SR_PRIO_BUF), 0);
+    take(box, 1, 2, "none last ");
+    sr_outbox_free(box);
+}
+
+static void when_the_disk_fails_rows_do_not_displace_those_with_callbacks(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = open_box(place, TIGHT);
+    int rows = fill_with_callbacks(box);
+
+    place->dead = true;
+    assert_int_equal(keep(box, "more"), SR_E_FULL);
+    assert_int_equal(met(box, SR_FATE_FULL), 0);
+    place->dead = false;
+    expect_rows(box, 1, rows);
+    sr_outbox_free(box);
+}
+
 static void a_poisonous_row_goes_to_the_quarantine_file_and_not_again(void **state)
 {
     struct place *place = *state;
@@ -483,6 +534,8 @@ int main(void)
         place_test(rows_under_way_are_not_dropped_for_the_disk),
         place_test(losses_are_kept_over_a_restart_until_they_are_told),
         place_test(callbacks_of_rows_on_disk_only_are_called_in_the_end),
+        place_test(rows_on_disk_are_not_lost_for_the_memory_of_callbacks),
+        place_test(when_the_disk_fails_rows_do_not_displace_those_with_callbacks),
         place_test(a_poisonous_row_goes_to_the_quarantine_file_and_not_again),
         place_test(threads_put_durably_while_another_takes),
         place_test(a_row_under_way_that_is_in_the_gap_goes_back_into_it),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 /* after what it needs */
 #include <cmocka.h>
@@ -241,6 +242,46 @@ static int try_fdatasync(void *arg, int fd)
     return is_dead(arg) ? -1 : sr_system_disk.fdatasync(NULL, fd);
 }
 
+static int try_fallocate(void *arg, int fd, off_t len)
+{
+    struct place *place = arg;
+    struct stat file;
+
+    if (fstat(fd, &file))
+        return -1;
+    if (place->small && len - file.st_size > place->room) {
+        errno = ENOSPC;
+        return -1;
+    }
+    if (sr_system_disk.fallocate(NULL, fd, len))
+        return -1;
+    if (len > file.st_size)
+        place->room -= len - file.st_size;
+    return 0;
+}
+
+static int try_ftruncate(void *arg, int fd, off_t len)
+{
+    struct place *place = arg;
+    struct stat file;
+
+    if (fstat(fd, &file) || sr_system_disk.ftruncate(NULL, fd, len))
+        return -1;
+    place->room += file.st_size - len;
+    return 0;
+}
+
+static int try_unlink(void *arg, int dir, const char *name)
+{
+    struct place *place = arg;
+    struct stat file;
+
+    if (fstatat(dir, name, &file, 0) || sr_system_disk.unlink(NULL, dir, name))
+        return -1;
+    place->room += file.st_size;
+    return 0;
+}
+
 int make_place(void **state)
 {
     struct place *place = calloc(1, sizeof *place);
@@ -254,6 +295,9 @@ int make_place(void **state)
     place->disk.pread = try_pread;
     place->disk.pwritev = try_pwritev;
     place->disk.fdatasync = try_fdatasync;
+    place->disk.fallocate = try_fallocate;
+    place->disk.ftruncate = try_ftruncate;
+    place->disk.unlink = try_unlink;
     place->disk.arg = place;
     place->options = (struct sr_store_options){
         .cap = 1 << 20, .sync = SR_SYNC_INTERVAL, .sync_ms = 1000, .disk = &place->disk

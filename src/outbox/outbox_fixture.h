@@ -70,6 +70,8 @@ struct place {
     struct sr_store_options options;
     atomic_bool dead; /* all that opens, writes or syncs fails */
     atomic_bool dead_write, dead_sync, dead_read;
+    atomic_bool small; /* files are reserved in `room` bytes, and give them back */
+    atomic_long room;
 };
 /* For cmocka: set-up and tear-down; *state is the place. */
 int make_place(void **state);

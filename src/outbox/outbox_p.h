@@ -104,6 +104,7 @@ struct sr_outbox {
     bool losses_dirty;
     uint64_t losses_written_ms;
     uint64_t retry_ms, retry_pause_ms; /* boot clock */
+    uint64_t make_room_ms; /* rows on disk gave way in vain: not again before that */
     bool disk_fails, disk_told;
     char disk_text[512];
 
@@ -162,9 +163,13 @@ const char *sr_box_stamped(struct sr_outbox *box, const struct node *node,
 
 /* --- stored.c ------------------------------------------------------------------ */
 
-/* Opens the store, or writes what waits in memory for it, if it is time to try. */
+/* Opens the store, writes what waits in memory for it, or looks whether a disk that failed works
+ * again: if it is time to try. */
 void sr_box_try_disk(struct sr_outbox *box, bool now);
 void sr_box_disk_failed(struct sr_outbox *box, const char *why);
+/* The file system is full, and so is memory: if that is the policy, the oldest rows on disk give
+ * way, and not those in memory, which are newer. Does the disk work again? */
+bool sr_box_make_disk_room(struct sr_outbox *box);
 /* Makes room by dropping, if that is the policy. Returns 0; SR_E_FULL; SR_E_TOOBIG; SR_E_IO. */
 int sr_box_write(struct sr_outbox *box, struct node *node);
 /* This buffered row has met its fate. */

@@ -74,6 +74,90 @@ static void the_pauses_between_attempts_grow(void **state)
     sr_outbox_free(box);
 }
 
+/* The row that waited in memory is acknowledged, and none needs the disk. */
+static struct sr_outbox *box_with_nothing_to_write(struct place *place)
+{
+    struct sr_outbox *box = open_box(place, ROOMY);
+
+    keep_rows(box, 1, 1);
+    place->dead = true;
+    keep_rows(box, 2, 2);
+    take(box, 1, 2, "0001 0002 ");
+    sr_outbox_ack(box, 1);
+    assert_true(stats_of(box).disk_fails);
+    assert_int_equal(stats_of(box).rows, 0);
+    return box;
+}
+
+static void a_disk_that_works_again_is_told_though_no_row_waits_for_it(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = box_with_nothing_to_write(place);
+    bool fails;
+
+    assert_true(news(box, &fails) && fails);
+    pass_ms(&place->clock, 60000);
+    sr_outbox_retry_disk(box);
+    assert_false(news(box, &fails));
+    place->dead = false;
+    sr_outbox_retry_disk(box);
+    assert_true(news(box, &fails) && !fails);
+    assert_int_equal(sr_outbox_retry_in_ms(box), UINT64_MAX);
+    keep_rows(box, 3, 3);
+    box = reopen(place, box);
+    expect_rows(box, 3, 3);
+    sr_outbox_free(box);
+}
+
+static void a_disk_that_no_row_waits_for_is_tried_with_growing_pauses(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = box_with_nothing_to_write(place);
+    uint64_t before = 0;
+
+    for (int i = 0; i < 10; i++) {
+        uint64_t pause_ms = sr_outbox_retry_in_ms(box);
+
+        assert_true(pause_ms > before || pause_ms == 60000);
+        before = pause_ms;
+        pass_ms(&place->clock, pause_ms);
+        assert_int_equal(sr_outbox_retry_in_ms(box), 0);
+        sr_outbox_retry_disk(box);
+    }
+    assert_int_equal(before, 60000);
+    place->dead = false;
+    take(box, 2, 0, ""); /* not yet */
+    assert_true(stats_of(box).disk_fails);
+    pass_ms(&place->clock, 60000);
+    take(box, 2, 0, "");
+    assert_false(stats_of(box).disk_fails);
+    sr_outbox_free(box);
+}
+
+static void a_disk_without_room_for_the_next_row_is_not_told_to_work(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = open_box(place, ROOMY);
+    struct notes written = { 0 }, rest = { .rows_max = 9 };
+
+    keep_rows(box, 1, 1);
+    place->small = true;
+    place->room = 0;
+    while (!stats_of(box).disk_fails)
+        keep_rows(box, 1, 1);
+    written.rows_max = (size_t)stats_of(box).disk_rows;
+    sr_outbox_take(box, 1, SR_PART_ALL, false, note, &written);
+    assert_int_equal(sr_outbox_take(box, 2, SR_PART_ALL, false, note, &rest), 1);
+    sr_outbox_ack(box, 2);
+    place->room = 16 * 1024; /* for a snapshot only */
+    sr_outbox_retry_disk(box);
+    assert_true(stats_of(box).disk_fails);
+    place->room = 1 << 20;
+    sr_outbox_retry_disk(box);
+    assert_false(stats_of(box).disk_fails);
+    sr_outbox_free(box);
+}
+
 static void rows_under_way_go_to_the_disk_too_when_it_is_back(void **state)
 {
     struct place *place = *state;
@@ -114,6 +198,64 @@ static void while_the_disk_fails_memory_is_the_bound(void **state)
     keep_rows(box, 201, 201);
     expect_rows(box, 1, 100);
     expect_rows(box, 101 + (int)stats.fates[SR_FATE_FULL][SR_CLASS_BUFFERED], 201);
+    sr_outbox_free(box);
+}
+
+static void on_a_full_disk_the_oldest_rows_give_way(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = open_box(place, TIGHT);
+    struct sr_outbox_stats stats;
+    int full;
+
+    keep_rows(box, 1, 4000);
+    place->small = true;
+    place->room = 0;
+    keep_rows(box, 4001, 9000);
+    stats = stats_of(box);
+    full = (int)stats.fates[SR_FATE_FULL][SR_CLASS_BUFFERED];
+    assert_true(stats.memory_bytes <= TIGHT);
+    assert_true(full > 0 && stats.disk_rows > 1000);
+    assert_int_equal(stats.rows, 9000 - full);
+    expect_rows(box, full + 1, 9000);
+    sr_outbox_free(box);
+}
+
+static void rows_on_a_full_disk_stay_if_that_is_the_policy(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = open_box(place, TIGHT);
+    int rc = 0;
+
+    sr_outbox_set_policy(box, SR_CLASS_BUFFERED, SR_REFUSE);
+    keep_rows(box, 1, 4000);
+    place->small = true;
+    place->room = 0;
+    for (int i = 4001; !rc && i <= 9000; i++)
+        rc = keep(box, "more");
+    assert_int_equal(rc, SR_E_FULL);
+    assert_int_equal(met(box, SR_FATE_FULL), 0);
+    expect_rows(box, 1, 4000);
+    sr_outbox_free(box);
+}
+
+static void rows_do_not_give_way_on_a_disk_that_stays_full(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = open_box(place, TIGHT);
+    uint64_t left;
+
+    keep_rows(box, 1, 9000);
+    place->dead_write = true; /* "No space left on device" */
+    keep_rows(box, 9001, 9200);
+    left = stats_of(box).disk_rows;
+    assert_true(left < 9000); /* that was an attempt */
+    assert_true(left > 9000 - 2 * 1640 - 1);
+    keep_rows(box, 9201, 9400);
+    assert_int_equal(stats_of(box).disk_rows, left);
+    pass_ms(&place->clock, 60000);
+    keep_rows(box, 9401, 9401);
+    assert_true(stats_of(box).disk_rows < left);
     sr_outbox_free(box);
 }
 
@@ -327,8 +469,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         place_test(a_failing_disk_is_told_once_and_used_again_when_it_works),
         place_test(the_pauses_between_attempts_grow),
+        place_test(a_disk_that_works_again_is_told_though_no_row_waits_for_it),
+        place_test(a_disk_that_no_row_waits_for_is_tried_with_growing_pauses),
+        place_test(a_disk_without_room_for_the_next_row_is_not_told_to_work),
         place_test(rows_under_way_go_to_the_disk_too_when_it_is_back),
         place_test(while_the_disk_fails_memory_is_the_bound),
+        place_test(on_a_full_disk_the_oldest_rows_give_way),
+        place_test(rows_on_a_full_disk_stay_if_that_is_the_policy),
+        place_test(rows_do_not_give_way_on_a_disk_that_stays_full),
         place_test(a_directory_that_appears_later_is_used_then),
         place_test(rows_that_waited_in_memory_come_behind_what_the_store_has),
         place_test(a_row_is_accepted_though_it_cannot_be_synced),

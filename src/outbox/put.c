@@ -15,8 +15,7 @@ static size_t droppable(const struct sr_outbox *box, int class)
     if (box->policy[SR_CLASS_VOLATILE] == SR_DROP_OLDEST)
         bytes += box->waiting[OLD_VOLATILE].cost + box->waiting[LIVE_VOLATILE].cost;
     if (class == SR_CLASS_BUFFERED && box->policy[SR_CLASS_BUFFERED] == SR_DROP_OLDEST)
-        bytes += box->waiting[MIDDLE].unwritten + box->waiting[LIVE].unwritten +
-                 box->awaiting_bytes;
+        bytes += box->waiting[MIDDLE].unwritten + box->waiting[LIVE].unwritten;
     return bytes;
 }
 
@@ -28,14 +27,11 @@ static bool drop_first(struct sr_outbox *box, struct list *list)
     return true;
 }
 
-/* Of those in memory only; or if there are none, of those on disk that have callbacks. */
+/* Of those in memory only: what is on disk is not lost for the memory of its callback. */
 static bool drop_buffered(struct sr_outbox *box)
 {
-    if (sr_box_trim(box) || drop_first(box, &box->waiting[MIDDLE]) ||
-        drop_first(box, &box->waiting[LIVE]))
-        return true;
-    return box->awaiting_bytes &&
-           drop_first(box, sr_box_first_buffered(box, SR_PART_ALL));
+    return sr_box_trim(box) || drop_first(box, &box->waiting[MIDDLE]) ||
+           drop_first(box, &box->waiting[LIVE]);
 }
 
 /* Volatile rows go first. */
@@ -49,11 +45,16 @@ static bool drop_oldest(struct sr_outbox *box, int class)
            box->policy[SR_CLASS_BUFFERED] == SR_DROP_OLDEST && drop_buffered(box);
 }
 
-/* Returns 0 or SR_E_FULL; then nothing was dropped. */
-static int make_room(struct sr_outbox *box, int class, size_t need)
+static void trim_for(struct sr_outbox *box, size_t need)
 {
     while (box->memory + need > box->cap && sr_box_trim(box))
         ;
+}
+
+/* Returns 0 or SR_E_FULL; then nothing was dropped. */
+static int make_room(struct sr_outbox *box, int class, size_t need)
+{
+    trim_for(box, need);
     if (box->memory + need <= box->cap)
         return 0;
     if (box->policy[class] != SR_DROP_OLDEST ||
@@ -160,12 +161,22 @@ static int write_buffered(struct sr_outbox *box, struct node *node)
     return rc ? rc : sr_box_write(box, node);
 }
 
+/* Would buffered rows in memory be the next to give way? Volatile ones go before them. */
+static bool is_scarce(struct sr_outbox *box, size_t need)
+{
+    trim_for(box, need);
+    return box->memory + need > box->cap + droppable(box, SR_CLASS_VOLATILE);
+}
+
 static int append_buffered(struct sr_outbox *box, struct node *node)
 {
     int rc = SR_E_IO;
 
-    sr_box_try_disk(box, false);
+    if (!box->store || box->unwritten_rows) /* else the row itself is the attempt */
+        sr_box_try_disk(box, false);
     if (box->store && !box->unwritten_rows)
+        rc = write_buffered(box, node);
+    if (rc == SR_E_IO && is_scarce(box, cost_of(node)) && sr_box_make_disk_room(box))
         rc = write_buffered(box, node);
     if (rc == SR_E_IO)
         rc = make_room(box, SR_CLASS_BUFFERED, cost_of(node));
@@ -174,8 +185,7 @@ static int append_buffered(struct sr_outbox *box, struct node *node)
     count_in(box, node);
     node->seq = box->next_seq++;
     sr_list_append(&box->waiting[LIVE], node);
-    while (box->memory > box->cap && sr_box_trim(box))
-        ;
+    trim_for(box, 0);
     return 0;
 }
 

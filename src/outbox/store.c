@@ -212,6 +212,13 @@ void sr_store_stats(const struct sr_store *store, struct sr_store_stats *ret_sta
     *ret_stats = stats;
 }
 
+bool sr_store_disk_full(const struct sr_store *store)
+{
+    int err = *store->error->text ? store->error->err : 0;
+
+    return err == ENOSPC || err == EDQUOT;
+}
+
 const char *sr_store_error(const struct sr_store *store)
 {
     struct sync *sync = store->sync;

@@ -58,7 +58,7 @@ struct sr_store_recovery {
     uint64_t rows;          /* live */
     uint64_t rows_lost;     /* as the numbers of their neighbours tell; damaged parts */
     unsigned files_damaged; /* set aside under the name *.damaged */
-    char note[256]; /* a sentence that names file, offset and reason; "" if none */
+    char note[256]; /* both, and the first damage: file, offset, reason; "" if none */
 };
 
 /* Opens the log in `dir`, which is made if only its last part is missing. Never fails for
@@ -124,7 +124,13 @@ void sr_store_set_cap(struct sr_store *store, uint64_t cap);
 int sr_store_quarantine(struct sr_store *store, const struct sr_entry *entry,
                         const char *why, size_t max);
 
+/* Does the disk work (again)? Tries what the next row would need, without a row: heals, reserves
+ * room, writes a snapshot. Returns 0, SR_E_IO, SR_E_NOMEM. */
+int sr_store_probe(struct sr_store *store);
+
 /* Why the disk failed last, a sentence with the file's name; "" if it works. */
 const char *sr_store_error(const struct sr_store *store);
+/* Was it that the file system, or what the user may have of it, is full? */
+bool sr_store_disk_full(const struct sr_store *store);
 
 #endif

@@ -458,7 +458,62 @@ static void a_missing_segment_is_counted(void **state)
 
     assert_int_equal(recovered(fx, numbers), ROWS - DONE - rows);
     assert_int_equal(fx->recovery.rows_lost, rows);
+    snprintf(path, sizeof path, "no file damaged, %zu rows lost: in none of the files",
+             rows);
+    assert_string_equal(fx->recovery.note, path);
     free_log(&log);
+}
+
+/* Hits the text of the row in the middle of a file. */
+static size_t hit_a_row(struct bytes *file)
+{
+    static struct place place[ROWS];
+    size_t middle = places(file, place, ROWS) / 2;
+
+    assert_int_equal(place[middle].kind, SR_RECORD_ROW);
+    file->bytes[place[middle].offset + SR_RECORD_HEAD] ^= 1;
+    return place[middle].offset;
+}
+
+static void the_note_counts_files_and_rows_and_names_the_first_damage(void **state)
+{
+    struct fixture *fx = *state;
+    char expected[256];
+    struct log log;
+    size_t at;
+
+    make_log(fx, &log);
+    at = hit_a_row(&log.files[1]);
+    save_log(&log, fx->dir);
+    open_store(fx);
+    snprintf(
+        expected, sizeof expected,
+        "1 file damaged, 1 row lost; first %s at byte %zu: wrong checksum of a record, kept as "
+        "%s.damaged",
+        log.names[1], at, log.names[1]);
+    assert_string_equal(fx->recovery.note, expected);
+    close_store(fx);
+
+    hit_a_row(&log.files[2]);
+    hit_a_row(&log.files[3]);
+    save_log(&log, fx->dir);
+    open_store(fx);
+    assert_memory_equal(fx->recovery.note, "3 files damaged, 3 rows lost; first ", 36);
+    assert_string_equal(fx->recovery.note + 36, strstr(expected, log.names[1]));
+    free_log(&log);
+}
+
+/* Neither a row before it nor a base behind it tells how many it had. */
+static void a_file_whose_rows_nobody_can_count_is_noted_as_that(void **state)
+{
+    struct fixture *fx = *state;
+
+    save_file_as(fx->dir, "0000000001.seg", "rubbish", 7);
+    open_store(fx);
+    assert_string_equal(fx->recovery.note,
+                        "1 file damaged, 0 or more rows lost; first 0000000001.seg at "
+                        "byte 0: too short for a header, kept as "
+                        "0000000001.seg.damaged");
 }
 
 static void damaged_files_that_are_kept_are_bounded(void **state)
@@ -530,6 +585,40 @@ static void a_disk_that_cannot_be_read_gives_up_segment_by_segment(void **state)
     free_log(&log);
 }
 
+/* A medium that gives no byte behind the first 4096 of a file. */
+static ssize_t pread_beginning(void *arg, int fd, void *bytes, size_t len, off_t offset)
+{
+    size_t rest = offset < 4096 ? (size_t)(4096 - offset) : 0;
+
+    if (rest == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return sr_system_disk.pread(arg, fd, bytes, len < rest ? len : rest, offset);
+}
+
+static void a_file_that_is_not_read_to_its_end_is_noted_and_left_as_it_is(void **state)
+{
+    struct fixture *fx = *state;
+    struct sr_disk half = sr_system_disk;
+
+    half.pread = pread_beginning;
+    open_store(fx);
+    put_rows(fx, 60);
+    close_store(fx);
+    fx->options.disk = &half;
+    open_store(fx);
+    assert_true(fx->recovery.rows > 0 && fx->recovery.rows < 60);
+    assert_string_equal(fx->recovery.note,
+                        "1 file damaged, 0 or more rows lost; first 0000000001.seg at "
+                        "byte 4096: Input/output error, left as it is");
+    assert_false(has_file(fx->dir, "0000000001.seg.damaged"));
+    close_store(fx);
+    fx->options.disk = NULL;
+    open_store(fx);
+    expect_rows(fx, 1, 60);
+}
+
 /* Too many open files is no reason to give rows up. */
 static void a_shortage_gives_nothing_up(void **state)
 {
@@ -565,9 +654,12 @@ int main(void)
         test(other_names_are_left_alone),
         test(no_regular_files_are_set_aside),
         test(a_missing_segment_is_counted),
+        test(the_note_counts_files_and_rows_and_names_the_first_damage),
+        test(a_file_whose_rows_nobody_can_count_is_noted_as_that),
         test(damaged_files_that_are_kept_are_bounded),
         test(what_cannot_be_read_any_more_is_skipped_and_counted),
         test(a_disk_that_cannot_be_read_gives_up_segment_by_segment),
+        test(a_file_that_is_not_read_to_its_end_is_noted_and_left_as_it_is),
         test(a_shortage_gives_nothing_up),
     };
 

@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-enum { HEAL_MS = 10 * 1000 /* between attempts that no row asks for */ };
+enum {
+    HEAL_MS = 10 * 1000, /* between attempts that no row asks for */
+    PROBE = 1024         /* bytes that most rows do not need more than */
+};
 
 /* --- snapshots ------------------------------------------------------------- */
 
@@ -59,6 +62,22 @@ void sr_store_write_snapshot(struct sr_store *store)
         rc = try_snapshot(store);
     }
     store->snapshot_due = rc != 0;
+}
+
+int sr_store_probe(struct sr_store *store)
+{
+    int rc = sr_store_heal(store);
+
+    if (!rc)
+        rc = sr_store_make_room(store, PROBE, sr_store_last_tag(store), store->next_seq,
+                                true);
+    if (rc && rc != SR_E_FULL) /* the bound is no fault of the disk */
+        return rc;
+    sr_store_write_snapshot(store);
+    if (store->snapshot_due)
+        return SR_E_IO;
+    store->error->text[0] = '\0';
+    return 0;
 }
 
 /* --- done ------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
  * committed, also after power was lost. */
 #include "outbox/store_fixture.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -256,6 +257,151 @@ static void file_systems_without_fallocate_do(void **state)
     }
 }
 
+/* --- a small one ------------------------------------------------------------------------ */
+
+/* A disk with so much room, for blocks of 4 KiB; one that can reserve, or one that cannot. As with
+ * ext4, what was reserved before the room ran out stays the file's until it is cut. */
+static struct small_disk {
+    struct sr_disk disk;
+    int dir; /* the store's; -1: not yet known */
+    uint64_t room;
+    int err; /* what it says when it is full */
+    bool reserves;
+} small_disk;
+
+static uint64_t taken_in(int dir)
+{
+    int fd = dir < 0 ? -1 : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    uint64_t sum = 0;
+    struct stat st;
+
+    while (stream && (entry = readdir(stream)) != NULL)
+        if (fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode))
+            sum += (uint64_t)st.st_blocks * 512;
+    if (stream)
+        closedir(stream);
+    return sum;
+}
+
+static int small_open(void *arg, int dir, const char *name, int flags, mode_t mode)
+{
+    small_disk.dir = dir;
+    return sr_system_disk.open(arg, dir, name, flags, mode);
+}
+
+/* What it has after the file has been made `len` bytes long at least; false: that is too much. */
+static bool has_room(int fd, off_t len)
+{
+    struct stat st;
+    uint64_t more;
+
+    if (fstat(fd, &st))
+        return false;
+    more = (uint64_t)(len + 4095) / 4096 * 4096;
+    more =
+        more > (uint64_t)st.st_blocks * 512 ? more - (uint64_t)st.st_blocks * 512 : 0;
+    return taken_in(small_disk.dir) + more <= small_disk.room;
+}
+
+static int small_fallocate(void *arg, int fd, off_t len)
+{
+    struct stat st;
+
+    if (!small_disk.reserves) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    if (has_room(fd, len))
+        return sr_system_disk.fallocate(arg, fd, len);
+    if (fstat(fd, &st) == 0)
+        sr_system_disk.fallocate(arg, fd,
+                                 (off_t)(st.st_blocks * 512 + (off_t)small_disk.room -
+                                         (off_t)taken_in(small_disk.dir)));
+    errno = small_disk.err;
+    return -1;
+}
+
+static ssize_t small_pwritev(void *arg, int fd, const struct iovec *parts, int count,
+                             off_t offset)
+{
+    off_t end = offset;
+
+    for (int i = 0; i < count; i++)
+        end += (off_t)parts[i].iov_len;
+    if (has_room(fd, end))
+        return sr_system_disk.pwritev(arg, fd, parts, count, offset);
+    errno = small_disk.err;
+    return -1;
+}
+
+static void use_small_disk(struct fixture *fx, uint64_t room, int err, bool reserves)
+{
+    small_disk = (struct small_disk){ fx->quick, -1, room, err, reserves };
+    small_disk.disk.open = small_open;
+    small_disk.disk.fallocate = small_fallocate;
+    small_disk.disk.pwritev = small_pwritev;
+    fx->options.disk = &small_disk.disk;
+    fx->options.cap = 16 * MIB;
+}
+
+/* All but two grains, and what segments begin with, is for rows. */
+static void a_partition_smaller_than_a_segment_is_used(void **state)
+{
+    static const uint64_t rooms[] = { 16 * KIB,  20 * KIB,  36 * KIB,  100 * KIB,
+                                      284 * KIB, 900 * KIB, 1500 * KIB };
+    struct fixture *fx = *state;
+    char top[sizeof fx->dir];
+
+    snprintf(top, sizeof top, "%s", fx->top);
+    for (size_t i = 0; i < 4 * (sizeof rooms / sizeof *rooms); i++) {
+        uint64_t room = rooms[i / 4];
+        struct sr_store_stats stats;
+        uint64_t last;
+
+        snprintf(fx->dir, sizeof fx->dir, "%.60s/%zu", top, i);
+        use_small_disk(fx, room, i & 1 ? EDQUOT : ENOSPC, i & 2);
+        open_store(fx);
+        assert_int_equal(put_until_refused(fx), SR_E_IO);
+        sr_store_stats(fx->store, &stats);
+        assert_true(stats.rows > 0);
+        assert_true(stats.bytes + (SR_RECORD_HEAD + 4) * stats.rows + 40 * KIB > room);
+        assert_int_equal(taken_in(small_disk.dir), stats.disk_bytes);
+        last = sr_store_next_seq(fx->store) - 1;
+        expect_rows(fx, 1, last);
+        reopen(fx);
+        assert_string_equal(fx->recovery.note, "");
+        expect_rows(fx, 1, last);
+        close_store(fx);
+    }
+}
+
+static void what_was_wanted_is_told_and_more_is_taken_when_there_is_room(void **state)
+{
+    struct fixture *fx = *state;
+    struct sr_store_stats before, after;
+    uint64_t last;
+
+    use_small_disk(fx, 284 * KIB, ENOSPC, true);
+    open_store(fx);
+    assert_int_equal(put_until_refused(fx), SR_E_IO);
+    assert_non_null(strstr(sr_store_error(fx->store),
+                           ".seg: cannot reserve 1024 KiB, nor 32: No space left"));
+    last = sr_store_next_seq(fx->store) - 1;
+    sr_store_done(fx->store, 1, 10); /* the last 16 KiB are for that */
+    reopen(fx);
+    expect_rows(fx, 11, last);
+
+    sr_store_stats(fx->store, &before);
+    small_disk.room = 4 * MIB;
+    put_rows(fx, 1);
+    sr_store_stats(fx->store, &after);
+    assert_true(after.disk_bytes >= before.disk_bytes + MIB - 16 * KIB);
+    expect_rows(fx, 11, last + 1);
+}
+
 /* --- a real one that is full: a tmpfs of 900 KiB, if a namespace of our own is to be had --- */
 
 /* Root of a namespace with mounts of its own. */
@@ -297,6 +443,7 @@ static void fill_up(const char *path)
 
 static int in_tiny_tmpfs(struct fixture *fx)
 {
+    struct sr_store_stats stats;
     char path[400];
     uint64_t last;
     int rc = -1;
@@ -305,8 +452,12 @@ static int in_tiny_tmpfs(struct fixture *fx)
         return 77;
     snprintf(path, sizeof path, "%s/filler", fx->top);
     fx->options.cap = 16 * MIB; /* more than there is */
-    check(try_open(fx) == SR_E_IO || append(fx, 1) == SR_E_IO);
+    snprintf(fx->dir, sizeof fx->dir, "%s/half", fx->top);
+    check(try_open(fx) == 0 && append(fx, 1) == 0);
+    sr_store_stats(fx->store, &stats);
+    check(stats.disk_bytes == 512 * KIB);
     close_store(fx);
+    snprintf(fx->dir, sizeof fx->dir, "%s/outbox", fx->top);
     fx->options.cap = 512 * KIB;
     check(try_open(fx) == 0);
     for (uint64_t seq = 1; seq <= 1000; seq++)
@@ -686,6 +837,8 @@ int main(void)
         test(a_failing_sync_is_told_to_those_who_wait),
         test(a_full_disk_lets_go_of_what_is_done),
         test(file_systems_without_fallocate_do),
+        test(a_partition_smaller_than_a_segment_is_used),
+        test(what_was_wanted_is_told_and_more_is_taken_when_there_is_room),
         test(a_tiny_tmpfs_fills_up_and_gets_room_again),
         test(power_may_go_between_any_two_writes),
         test(power_may_go_after_failing_syncs),

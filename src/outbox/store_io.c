@@ -18,6 +18,7 @@ int sr_store_fail(const struct sr_store *store, const char *name, const char *wh
 {
     snprintf(store->error->text, sizeof store->error->text, "%s/%s: %s: %s",
              store->dir_name, name, what, strerror(err));
+    store->error->err = err;
     errno = err;
     return SR_E_IO;
 }

@@ -100,6 +100,7 @@ struct window {
 
 struct store_error {
     char text[256];
+    int err; /* errno, where the text came of a system call on a file of the log */
 };
 
 struct sr_store {

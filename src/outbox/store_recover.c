@@ -25,6 +25,8 @@ struct recovery {
     bool any;          /* has there been one? */
     struct sr_range gaps[GAPS_MAX];
     size_t gap_count;
+    char first[192]; /* damage, as the note tells it; "" if none */
+    bool uncounted;  /* rows may be lost of which no neighbour tells */
     struct sr_snapshot snapshot;
 };
 
@@ -79,13 +81,14 @@ int sr_store_rename_aside(struct sr_store *store, const char *name)
 }
 
 /* The first one is told, the others are counted. */
-static void note(struct sr_store_recovery *told, const char *name, size_t offset,
-                 const char *why)
+static void note(struct recovery *r, const char *name, size_t offset, const char *why,
+                 bool kept)
 {
-    if (!told->note[0])
-        snprintf(told->note, sizeof told->note,
-                 "%s is damaged from byte %zu on: %s; kept as %s" SR_DAMAGED_SUFFIX,
-                 name, offset, why, name);
+    if (r->first[0])
+        return;
+    snprintf(r->first, sizeof r->first, "%s at byte %zu: %s, %s%s%s", name, offset, why,
+             kept ? "kept as " : "left as it is", kept ? name : "",
+             kept ? SR_DAMAGED_SUFFIX : "");
 }
 
 /* --- the directory ------------------------------------------------------------------------ */
@@ -226,6 +229,11 @@ static void add_gap(struct recovery *r, uint64_t first, uint64_t last)
         r->gaps[r->gap_count++] = (struct sr_range){ first, last };
 }
 
+static bool is_last(const struct recovery *r, const struct file *file)
+{
+    return r->numbers[r->count - 1] == file->number;
+}
+
 /* --- damage ------------------------------------------------------------------------------------- */
 
 /* The head of a void record is written over the first bytes of what is damaged; so the reader
@@ -250,11 +258,15 @@ static int fill(struct sr_store *store, struct file *file,
 }
 
 /* The last record of the log is damaged. Was it a row? Then its number is as good as used. */
-static void guess_row(struct recovery *r, const uint8_t *bytes, size_t len)
+static void guess_row(struct recovery *r, const struct file *file, const uint8_t *bytes,
+                      size_t len)
 {
-    if (len >= SR_RECORD_HEAD && sr_segment_guess_row(bytes) == r->expected &&
-        r->store->next_seq == r->expected)
+    bool is_row = len >= SR_RECORD_HEAD && sr_segment_guess_row(bytes) == r->expected;
+
+    if (is_row && r->store->next_seq == r->expected)
         r->store->next_seq++;
+    if (is_last(r, file) && (!is_row || len > sr_segment_record_size(bytes)))
+        r->uncounted = true;
 }
 
 /* Behind damage at reader->offset. Returns true if reading can go on. */
@@ -264,16 +276,17 @@ static bool overcome(struct recovery *r, struct file *file,
     struct sr_store *store = r->store;
     size_t from = reader->offset, to;
     const char *why = reader->why;
-    bool more = sr_segment_resync(reader);
+    bool more = sr_segment_resync(reader), kept;
 
     if (file->err && !more) /* that is where the rest is missing */
         return false;
     file->damaged = true;
     to = more ? reader->offset : from + trim(file->bytes + from, file->len - from);
-    note(r->told, file->name, from, why);
     if (!more)
-        guess_row(r, file->bytes + from, to - from);
-    if (sr_store_set_aside(store, file->name, file->bytes + from, to - from) && !more)
+        guess_row(r, file, file->bytes + from, to - from);
+    kept = !sr_store_set_aside(store, file->name, file->bytes + from, to - from);
+    note(r, file->name, from, why, kept);
+    if (!kept && !more)
         return false; /* stays where it is */
     if (more)
         return fill(store, file, &reader->header, from, to) == 0;
@@ -373,12 +386,11 @@ static void finish_segment(struct recovery *r, struct file *file,
                            struct segment *segment)
 {
     struct sr_store *store = r->store;
-    bool last = r->numbers[r->count - 1] == file->number;
 
     segment->size = segment->end;
     if (segment->end > file->len) /* zeros behind the last text were cut off */
         segment->end = segment->size = (uint32_t)file->len;
-    if (last && !file->damaged && file->size > segment->end && !file->err) {
+    if (is_last(r, file) && !file->damaged && file->size > segment->end && !file->err) {
         segment->size = (uint32_t)file->size;
         segment->spare = segment->rows == 0 && segment->size <= STORE_GRAIN;
         store->has_active = true;
@@ -433,15 +445,23 @@ static void cannot_read_on(struct recovery *r, struct file *file,
     uint64_t rows = (file->size - segment->end) / SR_RECORD_HEAD;
 
     file->damaged = true;
-    if (!r->told->note[0])
-        snprintf(r->told->note, sizeof r->told->note,
-                 "%s cannot be read from byte %zu on: %s", file->name, file->len,
-                 strerror(file->err));
-    if (r->numbers[r->count - 1] != file->number)
+    note(r, file->name, file->len, strerror(file->err), false);
+    if (!is_last(r, file))
         return; /* the base of the next one tells */
     if (r->store->next_seq < r->expected + rows)
         r->store->next_seq = r->expected + rows;
+    r->uncounted = true;
     r->expected = r->store->next_seq; /* nobody knows how many they were */
+}
+
+/* All of the file. How many rows it had tell those before it and the base of the next. */
+static int reject(struct recovery *r, struct file *file, const char *why)
+{
+    file->damaged = true;
+    if (!r->any || is_last(r, file))
+        r->uncounted = true;
+    note(r, file->name, 0, why, true);
+    return sr_store_rename_aside(r->store, file->name);
 }
 
 static int read_segment(struct recovery *r, struct file *file)
@@ -455,11 +475,8 @@ static int read_segment(struct recovery *r, struct file *file)
         store->disk->unlink(store->disk->arg, store->dir, file->name);
         return 0;
     }
-    if (rc) {
-        file->damaged = true;
-        note(r->told, file->name, 0, file->err ? strerror(file->err) : reader.why);
-        return sr_store_rename_aside(store, file->name);
-    }
+    if (rc)
+        return reject(r, file, file->err ? strerror(file->err) : reader.why);
     segment = begin_segment(r, &reader.header);
     if (!segment)
         return SR_E_NOMEM;
@@ -478,13 +495,10 @@ static int recover_file(struct recovery *r, uint64_t number)
 
     sr_store_name(file.name, number);
     rc = read_file(store, &file);
-    if (rc == SR_E_CORRUPT) {
-        file.damaged = true;
-        note(r->told, file.name, 0, "not a file of an outbox");
-        rc = sr_store_rename_aside(store, file.name);
-    } else if (!rc) {
+    if (rc == SR_E_CORRUPT)
+        rc = reject(r, &file, "not a file of an outbox");
+    else if (!rc)
         rc = read_segment(r, &file);
-    }
     r->told->files_damaged += file.damaged;
     free(file.bytes);
     if (file.fd >= 0)
@@ -528,6 +542,27 @@ static void count_lost(struct recovery *r)
             sr_ranges_missing(&store->done, r->gaps[i].first, r->gaps[i].last);
 }
 
+/* Now that it is known what was lost. Rows may be missing without damage: when a file is. */
+static void tell(const struct recovery *r)
+{
+    struct sr_store_recovery *told = r->told;
+    unsigned files = told->files_damaged;
+    unsigned long long rows = told->rows_lost;
+
+    if (files > 0)
+        snprintf(told->note, sizeof told->note,
+                 "%u file%s damaged, %llu%s lost; first %s", files,
+                 files == 1 ? "" : "s", rows,
+                 r->uncounted ? " or more rows"
+                 : rows == 1  ? " row"
+                              : " rows",
+                 r->first);
+    else if (rows > 0)
+        snprintf(told->note, sizeof told->note,
+                 "no file damaged, %llu row%s lost: in none of the files", rows,
+                 rows == 1 ? "" : "s");
+}
+
 int sr_store_recover(struct sr_store *store, struct sr_store_recovery *told)
 {
     struct recovery *r = calloc(1, sizeof *r);
@@ -545,6 +580,7 @@ int sr_store_recover(struct sr_store *store, struct sr_store_recovery *told)
         rc = count_live(r);
     if (!rc) {
         count_lost(r);
+        tell(r);
         store->sync->appended = store->sync->synced = store->next_seq - 1;
         for (size_t i = 0; i < store->count; i++)
             told->rows += store->segments[i].live;

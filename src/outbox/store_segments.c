@@ -2,12 +2,13 @@
 /* The list of segments: how large they are, which go, how the next one is begun.
  *
  * A new segment takes 16 KiB at first, from a reserve that the bound keeps for that, and grows to
- * its full size when what it made superfluous is gone: so a full log, and a full disk, can still
- * write down what is done. */
+ * its full size when what it made superfluous is gone, or to half of it, a quarter..., if the disk
+ * has no more: so a full log, and a full disk, can still write down what is done. */
 #include "outbox/store_p.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -159,12 +160,39 @@ static uint32_t make_salt(uint64_t number)
            (uint32_t)number << 16 ^ (uint32_t)getpid();
 }
 
-/* File systems that cannot reserve room are written to as it comes. */
+/* File systems that cannot reserve room are written to as it comes. Returns 0 or -1 and errno. */
 static int reserve(struct sr_store *store, int fd, uint32_t size)
 {
     if (store->disk->fallocate(store->disk->arg, fd, size) == 0)
         return 0;
     return errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL ? 0 : -1;
+}
+
+/* The file of `size` bytes gives back what was reserved for it before the room ran out; keeps
+ * errno. */
+static void give_back(struct sr_store *store, int fd, uint32_t size)
+{
+    int err = errno;
+
+    store->disk->ftruncate(store->disk->arg, fd, (off_t)size);
+    errno = err;
+}
+
+/* Where there is no room for *size bytes, half of that may do, and so on, but no fewer than `least`:
+ * a small partition is worth as much as it has. *size becomes what was reserved, or was tried last.
+ * Returns 0 or -1 and errno. */
+static int reserve_some(struct sr_store *store, int fd, uint32_t before, uint32_t least,
+                        uint32_t *size)
+{
+    while (reserve(store, fd, *size)) {
+        uint32_t half = sr_store_round_up(*size / 2, STORE_GRAIN);
+
+        give_back(store, fd, before);
+        if ((errno != ENOSPC && errno != EDQUOT) || *size <= least)
+            return -1;
+        *size = half > least ? half : least;
+    }
+    return 0;
 }
 
 /* Header and snapshot. Returns 0 or -1 and errno. */
@@ -198,7 +226,7 @@ static int create(struct sr_store *store, struct segment *segment, int *ret_fd)
     if (fd < 0)
         return sr_store_fail(store, name, "cannot create", errno);
     if (reserve(store, fd, STORE_GRAIN))
-        what = "cannot reserve room";
+        what = "cannot reserve 16 KiB";
     else if (write_beginning(store, fd, segment))
         what = "cannot write";
     if (!what) {
@@ -247,17 +275,36 @@ int sr_store_rotate(struct sr_store *store, uint32_t boot_tag, uint64_t base)
     return 0;
 }
 
-/* The active segment grows to `size`. */
-static int grow(struct sr_store *store, uint32_t size)
+/* Fewer bytes than that are no segment for a record of `need` bytes. The last 16 KiB of a disk are
+ * for snapshots, as long as there is something that will be done. */
+static uint32_t least_size(const struct sr_store *store, const struct segment *segment,
+                           size_t need)
+{
+    uint32_t least = sr_store_round_up(segment->end + need, STORE_GRAIN);
+    uint32_t spared = kept(store) > 0 ? 2 * STORE_GRAIN : STORE_GRAIN;
+
+    return least > spared ? least : spared;
+}
+
+/* The active segment grows to `size`, or as far as there is room, for `need` bytes at least. */
+static int grow(struct sr_store *store, uint32_t size, size_t need)
 {
     struct segment *segment = sr_store_active(store);
+    uint32_t got = size;
+    char what[64];
 
-    if (reserve(store, store->sync->active, size))
-        return sr_store_fail_segment(store, segment->header.number,
-                                     "cannot reserve room", errno);
-    segment->size = size;
-    segment->spare = false;
-    return 0;
+    if (reserve_some(store, store->sync->active, segment->size,
+                     least_size(store, segment, need), &got) == 0) {
+        segment->size = got;
+        segment->spare = false;
+        return 0;
+    }
+    if (got < size)
+        snprintf(what, sizeof what, "cannot reserve %u KiB, nor %u", size / 1024,
+                 got / 1024);
+    else
+        snprintf(what, sizeof what, "cannot reserve %u KiB", size / 1024);
+    return sr_store_fail_segment(store, segment->header.number, what, errno);
 }
 
 /* Without a segment the tag is not known; the next row begins another anyway. */
@@ -290,5 +337,5 @@ int sr_store_make_room(struct sr_store *store, size_t need, uint32_t boot_tag,
         if (rc)
             return rc;
     }
-    return grow(store, size);
+    return grow(store, size, need);
 }

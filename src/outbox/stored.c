@@ -10,8 +10,9 @@
 enum {
     RETRY_MS = 1000,
     RETRY_MOST_MS = 60 * 1000,
-    RECORD = 32,           /* what a row costs on disk besides its text, about */
-    LOSSES_EVERY_MS = 1000 /* flash is not worn by each single one */
+    RECORD = 32,            /* what a row costs on disk besides its text, about */
+    LOSSES_EVERY_MS = 1000, /* flash is not worn by each single one */
+    FILES_AT_ONCE = 2 /* that give way on a full disk; the first may be a small one */
 };
 
 /* --- does it work? -------------------------------------------------------- */
@@ -259,16 +260,36 @@ static int write_all(struct sr_outbox *box)
     return rc;
 }
 
-static void flush(struct sr_outbox *box, const char *note)
+static void note_attempt(struct sr_outbox *box, int rc, const char *note)
 {
-    int rc = write_all(box);
-
     if (!rc)
         disk_works(box, note);
     else if (rc == SR_E_IO)
         sr_box_disk_failed(box, sr_store_error(box->store));
     else
         try_later(box);
+}
+
+static void try_store(struct sr_outbox *box)
+{
+    note_attempt(box, box->unwritten_rows ? write_all(box) : sr_store_probe(box->store),
+                 "");
+}
+
+bool sr_box_make_disk_room(struct sr_outbox *box)
+{
+    if (!box->store || !box->disk_fails ||
+        box->policy[SR_CLASS_BUFFERED] != SR_DROP_OLDEST ||
+        sr_clock_now(box->clock).boot_ms < box->make_room_ms)
+        return false;
+    for (int i = 0; i < FILES_AT_ONCE && box->disk_fails; i++) {
+        if (!sr_store_disk_full(box->store) || !drop_stored(box))
+            break;
+        try_store(box);
+    }
+    if (box->disk_fails)
+        box->make_room_ms = box->retry_ms;
+    return !box->disk_fails && !box->unwritten_rows;
 }
 
 /* --- opening ------------------------------------------------------------------ */
@@ -369,7 +390,7 @@ static int open_store(struct sr_outbox *box, struct sr_store_recovery *recovery,
     sr_store_losses(store, &losses);
     add_losses(box, &losses);
     count_damaged(box, recovery);
-    flush(box, recovery->note);
+    note_attempt(box, write_all(box), recovery->note);
     sr_box_write_down(box, true);
     return 0;
 }
@@ -423,11 +444,11 @@ void sr_box_try_disk(struct sr_outbox *box, bool now)
     struct sr_store_recovery recovery = { 0 };
     char why[sizeof box->disk_text];
 
-    if (!box->dir || (box->store && !box->unwritten_rows) ||
+    if (!box->dir || (box->store && !box->unwritten_rows && !box->disk_fails) ||
         (!now && sr_clock_now(box->clock).boot_ms < box->retry_ms))
         return;
     if (box->store)
-        flush(box, "");
+        try_store(box);
     else if (open_store(box, &recovery, why, sizeof why))
         sr_box_disk_failed(box, why);
 }

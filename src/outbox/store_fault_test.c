@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -263,7 +264,7 @@ static void file_systems_without_fallocate_do(void **state)
  * ext4, what was reserved before the room ran out stays the file's until it is cut. */
 static struct small_disk {
     struct sr_disk disk;
-    int dir; /* the store's; -1: not yet known */
+    atomic_int dir; /* the store's, whose thread opens files too; -1: not yet known */
     uint64_t room;
     int err; /* what it says when it is full */
     bool reserves;

@@ -100,3 +100,11 @@ int sr_lua_push_failure(lua_State *L, int rc, const char *error)
     lua_pushstring(L, error && *error ? error : sr_strerror(rc));
     return 2;
 }
+
+double sr_lua_check_seconds(lua_State *L, int at)
+{
+    lua_Number seconds = luaL_checknumber(L, at);
+
+    luaL_argcheck(L, seconds >= 0 && seconds <= 1e6, at, "seconds, 0 or more");
+    return seconds;
+}

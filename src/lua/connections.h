@@ -28,6 +28,9 @@ void sr_lua_net_options(const struct sr_agent *agent, struct net_options *option
 void sr_lua_set_resp(lua_State *L, const char *bytes, size_t len);
 int sr_lua_push_resp(lua_State *L);
 
+/* The argument `at`: seconds, 0 to a million. */
+double sr_lua_check_seconds(lua_State *L, int at);
+
 /* -1 and why. */
 int sr_lua_push_failure(lua_State *L, int rc, const char *error);
 

@@ -292,17 +292,9 @@ static int close_socket(lua_State *L)
     return 0;
 }
 
-static double check_timeout(lua_State *L, int at)
-{
-    lua_Number seconds = luaL_checknumber(L, at);
-
-    luaL_argcheck(L, seconds >= 0 && seconds < 1e9, at, "seconds, 0 or more");
-    return seconds;
-}
-
 static int set_timeout(lua_State *L)
 {
-    check(L)->timeout_s = check_timeout(L, 2);
+    check(L)->timeout_s = sr_lua_check_seconds(L, 2);
     return 0;
 }
 
@@ -322,7 +314,7 @@ static int set(lua_State *L)
 
     if (strcmp(name, "timeout"))
         return luaL_error(L, "a socket's '%s' cannot be set", name);
-    s->timeout_s = check_timeout(L, 3);
+    s->timeout_s = sr_lua_check_seconds(L, 3);
     return 0;
 }
 

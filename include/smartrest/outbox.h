@@ -136,7 +136,8 @@ enum sr_trouble {
     SR_TROUBLE_XID,    /* it does not know the template collection */
     SR_TROUBLE_DEVICE, /* the device's managed object is gone */
     SR_TROUBLE_TWIN,   /* another client with this id connects as well */
-    SR_TROUBLE_POISON, /* a row that it never takes was set aside; over at once */
+    SR_TROUBLE_POISON, /* a row that it never takes was set aside; over at once; the
+                          text has the row's first 80 bytes */
     SR_TROUBLE_DISK,   /* the outbox on disk cannot be used */
     SR_TROUBLES        /* their number */
 };

@@ -137,6 +137,9 @@ size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket);
  * the quarantine file if there is a store. */
 size_t sr_outbox_quarantine(struct sr_outbox *box, uint32_t ticket, const char *why,
                             size_t file_max);
+/* The beginning of the first row under `ticket`, between characters cut to `size` bytes with its NUL; ""
+ * for an unknown one. */
+void sr_outbox_peek(struct sr_outbox *box, uint32_t ticket, char *text, size_t size);
 /* The rows of `ticket` stay aside, over any fail and requeue, until ack, quarantine or
  * release. */
 void sr_outbox_hold(struct sr_outbox *box, uint32_t ticket);

@@ -258,6 +258,27 @@ size_t sr_outbox_quarantine(struct sr_outbox *box, uint32_t ticket, const char *
     return rows;
 }
 
+void sr_outbox_peek(struct sr_outbox *box, uint32_t ticket, char *text, size_t size)
+{
+    const struct flight *flight;
+    const struct node *first = NULL;
+    size_t len = 0;
+
+    pthread_mutex_lock(&box->lock);
+    flight = find_flight(box, ticket);
+    for (int class = 0; flight && !first && class < SR_CLASSES; class ++)
+        first = flight->rows[class].head;
+    if (first) {
+        len = first->len < size - 1 ? first->len : size - 1;
+        while (len && len < first->len &&
+               ((unsigned char)first->text[len] & 0xc0) == 0x80)
+            len--;
+        memcpy(text, first->text, len);
+    }
+    text[len] = '\0';
+    pthread_mutex_unlock(&box->lock);
+}
+
 void sr_outbox_hold(struct sr_outbox *box, uint32_t ticket)
 {
     struct flight *flight;

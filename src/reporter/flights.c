@@ -121,12 +121,14 @@ void sr_flights_watch(struct sr_reporter *reporter)
 static void convict(struct sr_reporter *reporter, uint32_t ticket)
 {
     const struct sr_reporter_config *config = &reporter->config;
-    char text[sizeof reporter->poison_why + 80];
+    char row[81], text[sizeof reporter->poison_why + sizeof row + 80];
 
+    sr_outbox_peek(config->outbox, ticket, row, sizeof row);
     if (!sr_outbox_quarantine(config->outbox, ticket, reporter->poison_why,
                               (size_t)config->settings->quarantine_capacity))
         return;
-    snprintf(text, sizeof text, "a row that the platform never takes was set aside: %s",
+    snprintf(text, sizeof text,
+             "a row that the platform never takes was set aside: %s: %s", row,
              reporter->poison_why);
     sr_reporter_trouble(reporter, SR_TROUBLE_POISON, text);
 }

@@ -113,6 +113,8 @@ static void find_one_among_many(struct fixture *fx, int at, const char *why)
     assert_int_equal(good, SR_FATE_DELIVERED);
     assert_int_equal(bad, SR_FATE_POISON);
     assert_non_null(strstr(fx->heard, why));
+    snprintf(row, sizeof row, "set aside: %d,poison: ", 1000 + at);
+    assert_non_null(strstr(fx->heard, row));
     assert_null(strchr(strchr(fx->heard, ';') + 1, ';')); /* and nothing else */
     expect_all_but_poison(fx, at);
 }

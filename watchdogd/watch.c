@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NEVER = 0 }; /* as a deadline */
+#define NEVER UINT64_MAX /* as a deadline: the clock begins at 0 with the boot */
 
 struct watch {
     const struct wd_options *options;
@@ -262,9 +262,9 @@ static int timeout_of(const struct watch *w)
 {
     uint64_t now = now_ms(), first = w->deadline_ms;
 
-    if (w->kick_ms && (!first || w->kick_ms < first))
+    if (w->kick_ms < first)
         first = w->kick_ms;
-    if (!first)
+    if (first == NEVER)
         return -1;
     if (first <= now)
         return 0;
@@ -273,7 +273,7 @@ static int timeout_of(const struct watch *w)
 
 static void kick_above(struct watch *w)
 {
-    if (!w->kick_ms || now_ms() < w->kick_ms)
+    if (now_ms() < w->kick_ms)
         return;
     sr_notify_send(&w->above, "WATCHDOG=1");
     w->kick_ms = now_ms() + w->above.interval_us / 2000 + 1;
@@ -292,7 +292,7 @@ static void turn(struct watch *w)
     read_signals(w);
     if (wd_listener_read(&w->listener, w->pid) && w->state == RUNNING)
         expect_life(w, w->options->interval_ms);
-    if (!w->ended && w->deadline_ms && now_ms() >= w->deadline_ms)
+    if (!w->ended && now_ms() >= w->deadline_ms)
         on_deadline(w);
     kick_above(w);
 }
@@ -317,7 +317,7 @@ static bool open_above(struct watch *w)
 
 int wd_watch(const struct wd_options *options)
 {
-    struct watch w = { .options = options };
+    struct watch w = { .options = options, .deadline_ms = NEVER, .kick_ms = NEVER };
     int error;
 
     if (!open_above(&w))

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* In place of a moment that is not to come, or has not been. Not 0: a clock that begins with
+ * the boot is there in its first millisecond, and near it for long. */
+#define SR_NEVER UINT64_MAX
+
 struct sr_instant {
     int64_t wall_ms;   /* since 1970, as the wall clock said */
     uint64_t boot_ms;  /* since boot */

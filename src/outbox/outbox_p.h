@@ -102,7 +102,7 @@ struct sr_outbox {
     bool done_any; /* rows done_first to done_last are, and the store is not told */
     uint64_t done_first, done_last;
     bool losses_dirty;
-    uint64_t losses_written_ms;
+    uint64_t losses_next_ms;           /* they are not written again before */
     uint64_t retry_ms, retry_pause_ms; /* boot clock */
     uint64_t make_room_ms; /* rows on disk gave way in vain: not again before that */
     bool disk_fails, disk_told;

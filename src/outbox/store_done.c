@@ -4,10 +4,7 @@
 
 #include <string.h>
 
-enum {
-    HEAL_MS = 10 * 1000, /* between attempts that no row asks for */
-    PROBE = 1024         /* bytes that most rows do not need more than */
-};
+enum { PROBE = 1024 }; /* bytes that most rows do not need more than */
 
 /* --- snapshots ------------------------------------------------------------- */
 
@@ -163,7 +160,7 @@ void sr_store_done(struct sr_store *store, uint64_t first, uint64_t last)
     for (size_t i = store->count; i-- > 0;)
         if (store->segments[i].bad)
             sr_store_give_up(store, i);
-    if (sr_store_now_ms() - store->heal_ms >= HEAL_MS)
+    if (sr_store_now_ms() >= store->heal_next_ms)
         sr_store_heal(store);
     sr_store_write_snapshot(store);
 }

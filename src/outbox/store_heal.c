@@ -85,7 +85,7 @@ int sr_store_heal(struct sr_store *store)
 
     if (!sr_sync_failed(store, &safe))
         return 0;
-    store->heal_ms = sr_store_now_ms();
+    store->heal_next_ms = sr_store_now_ms() + STORE_HEAL_MS;
     store->healing = true;
     rc = sr_store_rotate(store, sr_store_last_tag(store), safe + 1);
     if (rc) { /* nothing was copied: what there is stays */

@@ -29,7 +29,8 @@ enum {
     STORE_MARK_EVERY = 16 * 1024,
     STORE_FILL = 64 * 1024, /* zeros are written ahead of the rows by that */
     STORE_DAMAGED_MAX = 8,  /* files that are kept aside */
-    STORE_TIDY_MS = 1000    /* snapshots are on the medium after that */
+    STORE_TIDY_MS = 1000,   /* snapshots are on the medium after that */
+    STORE_HEAL_MS = 10000   /* between attempts to heal that no row asks for */
 };
 
 /* Numbers are below that: what says otherwise makes no sense. */
@@ -82,8 +83,9 @@ struct sync {
     struct unsynced *files;
     size_t file_count, file_room;
     uint64_t appended,
-        synced; /* sequence numbers; all up to `synced` are on the medium */
-    uint64_t due_ms, last_ms; /* 0: nothing is due */
+        synced;       /* sequence numbers; all up to `synced` are on the medium */
+    uint64_t due_ms;  /* SR_NEVER: nothing is due */
+    uint64_t next_ms; /* by SR_SYNC_INTERVAL, no sync before that */
     uint64_t syncs;
     int failed; /* errno of a sync that failed; 0 when that is healed */
     uint64_t failed_number;
@@ -121,7 +123,7 @@ struct sr_store {
     bool healing;
     bool snapshot_due; /* what is done or lost is not written down yet */
     uint64_t unreadable;
-    uint64_t heal_ms; /* when that was tried last */
+    uint64_t heal_next_ms; /* that is not tried again before */
     char damaged[STORE_DAMAGED_MAX][SR_SEGMENT_NAME_MAX + 16];
     size_t damaged_count;
 

@@ -49,7 +49,7 @@ static struct job take_job(struct sync *sync)
     sync->files = NULL;
     sync->file_count = sync->file_room = 0;
     sync->active_dirty = sync->dir_dirty = false;
-    sync->due_ms = 0;
+    sync->due_ms = SR_NEVER;
     return job;
 }
 
@@ -130,7 +130,7 @@ static void run(struct sr_store *store)
     pthread_mutex_lock(&sync->lock);
     sync->running = false;
     sync->syncs++;
-    sync->last_ms = sr_store_now_ms();
+    sync->next_ms = sr_store_now_ms() + store->sync_ms;
     if (err) {
         sync->failed = err;
         sync->failed_number = number;
@@ -197,7 +197,7 @@ static void *serve(void *arg)
 
         if (sync->running)
             pthread_cond_wait(&sync->over, &sync->lock);
-        else if (!sync->due_ms || sync->failed)
+        else if (sync->due_ms == SR_NEVER || sync->failed)
             pthread_cond_wait(&sync->wake, &sync->lock);
         else if (sr_store_now_ms() < sync->due_ms)
             pthread_cond_timedwait(&sync->wake, &sync->lock, &due);
@@ -211,7 +211,7 @@ static void *serve(void *arg)
 /* With the lock. */
 static void make_due(struct sync *sync, uint64_t at)
 {
-    if (sync->due_ms && sync->due_ms <= at)
+    if (sync->due_ms <= at)
         return;
     sync->due_ms = at;
     pthread_cond_signal(&sync->wake);
@@ -221,7 +221,7 @@ static void make_due(struct sync *sync, uint64_t at)
  * one who commits sees to it. */
 static uint64_t deadline(const struct sr_store *store, bool row)
 {
-    uint64_t now = sr_store_now_ms(), next = store->sync->last_ms + store->sync_ms;
+    uint64_t now = sr_store_now_ms(), next = store->sync->next_ms;
 
     if (store->policy == SR_SYNC_INTERVAL)
         return next > now ? next : now;
@@ -365,6 +365,7 @@ int sr_sync_init(struct sr_store *store)
     if (!sync)
         return SR_E_NOMEM;
     sync->active = -1;
+    sync->due_ms = SR_NEVER;
     store->sync = sync;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -79,11 +79,11 @@ static void write_losses(struct sr_outbox *box, bool now)
     if (!box->losses_dirty)
         return;
     now_ms = sr_clock_now(box->clock).boot_ms;
-    if (!now && now_ms - box->losses_written_ms < LOSSES_EVERY_MS)
+    if (!now && now_ms < box->losses_next_ms)
         return;
     sr_store_set_losses(box->store, &box->losses);
     box->losses_dirty = false;
-    box->losses_written_ms = now_ms;
+    box->losses_next_ms = now_ms + LOSSES_EVERY_MS;
 }
 
 void sr_box_write_done(struct sr_outbox *box)

@@ -2,6 +2,7 @@
 #include "reporter/http_transport.h"
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "reporter/answer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ struct http_transport {
     uint32_t ticket;
     size_t len; /* of its body */
     struct sr_backoff backoff;
-    uint64_t healthy_since_ms; /* the first success since the last failure; 0: none */
+    uint64_t
+        healthy_since_ms; /* the first success since the last failure, or SR_NEVER */
     struct sr_deadline pause;
     bool failed_to_send; /* `down` is still to be said */
 };
@@ -38,7 +40,7 @@ static void go_down(struct http_transport *t, bool lost, const char *why,
     char reason[512];
 
     snprintf(reason, sizeof reason, "%s: %s", t->options.url, why);
-    t->healthy_since_ms = 0;
+    t->healthy_since_ms = SR_NEVER;
     sr_deadline_set(&t->pause, pause_ms);
     sr_reporter_down(t->reporter, lost, reason);
 }
@@ -46,7 +48,9 @@ static void go_down(struct http_transport *t, bool lost, const char *why,
 /* A success between two failures does not make the next pause a short one. */
 static uint32_t next_pause_ms(struct http_transport *t)
 {
-    if (t->healthy_since_ms && sr_now_ms() - t->healthy_since_ms >= SR_HTTP_HEALTHY_MS)
+    uint64_t now = sr_now_ms();
+
+    if (t->healthy_since_ms <= now && now - t->healthy_since_ms >= SR_HTTP_HEALTHY_MS)
         sr_backoff_reset(&t->backoff);
     return sr_backoff_next_within(&t->backoff, sr_reporter_pause_max_ms(t->reporter),
                                   sr_random32());
@@ -140,7 +144,7 @@ static void on_status(struct http_transport *t, const struct sr_http_result *res
 
 static void on_success(struct http_transport *t, const struct sr_http_result *result)
 {
-    if (!t->healthy_since_ms)
+    if (t->healthy_since_ms == SR_NEVER)
         t->healthy_since_ms = sr_now_ms();
     if (sr_answer_read(result->body, result->len) == SR_ANSWER_NO_CREDENTIALS)
         tell_unauthorised(t, "row 50,1,401");
@@ -243,6 +247,7 @@ int sr_http_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
     t->base.ops = &ops;
     t->reporter = reporter;
     t->options = *options;
+    t->healthy_since_ms = SR_NEVER;
     if (sr_deadline_init(&t->pause, loop, on_pause_over, t)) {
         free(t);
         return SR_E_NOMEM;

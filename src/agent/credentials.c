@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/credentials.h"
 
+#include "base/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -116,7 +117,7 @@ int sr_credentials_load(const char *path, struct sr_credentials *credentials,
 {
     char text[FILE_MAX + 2];
     ssize_t len;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc, saved;
+    int fd = sr_fd_open(path, O_RDONLY | O_NONBLOCK, 0), rc, saved;
 
     if (fd < 0)
         return errno == ENOENT ? SR_E_NOTFOUND : SR_E_IO;
@@ -152,7 +153,7 @@ static int open_beside(const char *path, char **ret_name)
         return -1;
     }
     snprintf(name, size, "%s.XXXXXX", path);
-    fd = mkostemp(name, O_CLOEXEC);
+    fd = sr_fd_raise(mkostemp(name, O_CLOEXEC));
     if (fd < 0)
         free(name);
     else
@@ -203,7 +204,7 @@ static int sync_directory_of(const char *path)
     if (!copy)
         return SR_E_NOMEM;
     /* One that may be written and not read cannot be opened, nor some be synced. */
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = sr_fd_open(dirname(copy), O_RDONLY | O_DIRECTORY, 0);
     if (fd >= 0) {
         rc = fsync(fd) && errno != EINVAL ? SR_E_IO : 0;
         close(fd);

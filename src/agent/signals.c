@@ -2,6 +2,7 @@
 /* Signals that stop an agent. libuv leaves the default behind when it lets go of one, so
  * what was there before is kept here; for the process, since dispositions are. */
 #include "agent/agent_p.h"
+#include "base/fd.h"
 #include "loop/handles.h"
 #include <pthread.h>
 #include <signal.h>
@@ -60,6 +61,7 @@ static int watch_signal(struct sr_agent *agent, int number)
 
     if (!signal)
         return SR_E_NOMEM;
+    sr_fd_reserve();
     if (uv_signal_init(&agent->loop->uv, &signal->uv)) {
         free(signal);
         return SR_E_NOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
 
+#include "base/fd.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static void find_boot_tag(void)
 {
     char id[64];
     ssize_t len = -1;
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    int fd = sr_fd_open("/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
 
     if (fd >= 0) {
         len = read(fd, id, sizeof id);

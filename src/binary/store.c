@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "binary/store.h"
 
+#include "base/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -35,7 +36,7 @@ int sr_binary_store_open(struct sr_binary_store *store, const char *path)
         return SR_E_NOMEM;
     }
     unlink(store->part);
-    store->fd = open(store->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    store->fd = sr_fd_open(store->part, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (store->fd < 0) {
         int error = errno;
 
@@ -121,7 +122,7 @@ static int sync_folder(const char *path)
         return ENOMEM;
     if (slash)
         slash[slash == folder] = '\0';
-    fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = sr_fd_open(slash ? folder : ".", O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0 || (fsync(fd) && errno != EINVAL))
         error = errno;
     if (fd >= 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/multi.h"
 
+#include "base/fd.h"
 #include "base/tls.h"
 #include "loop/handles.h"
 #include <pthread.h>
@@ -112,9 +113,13 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 int sr_multi_init(struct sr_multi *multi, struct sr_loop *loop,
                   void (*after)(void *arg), void *arg)
 {
+    int wake_up[2]; /* which we do not use, and libcurl makes all the same */
+
     pthread_once(&curl_once, init_curl);
     *multi = (struct sr_multi){ .loop = loop, .after = after, .arg = arg };
+    sr_fd_foresee(wake_up);
     multi->curl = curl_global ? NULL : curl_multi_init();
+    sr_fd_seal_pair(wake_up);
     if (!multi->curl || sr_deadline_init(&multi->timeout, loop, on_timeout, multi)) {
         sr_multi_release(multi);
         return SR_E_NOMEM;
@@ -153,6 +158,13 @@ void *sr_multi_next(struct sr_multi *multi, CURLcode *ret_code)
         return transfer;
     }
     return NULL;
+}
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose,
+                                 struct curl_sockaddr *address)
+{
+    (void)arg, (void)purpose;
+    return sr_fd_socket(address->family, address->socktype, address->protocol);
 }
 
 #define SET(option, value) (rc = rc ? rc : (int)curl_easy_setopt(easy, option, value))
@@ -199,6 +211,8 @@ int sr_multi_apply(CURL *easy, const struct sr_net *net)
     SET(CURLOPT_QUICK_EXIT,
         1L); /* clean-up does not wait for a name that resolves slowly */
 #endif
+    sr_fd_reserve(); /* a name is resolved by a thread that opens what it likes */
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_HTTP_VERSION, version_of(net));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/fd.h"
 #include "log/out.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +13,8 @@
 /* O_NONBLOCK: neither a FIFO without a reader nor a sleeping line holds us up. */
 static int open_file(struct sr_log_file *file)
 {
-    int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    int fd = openat(file->dir, file->name, flags, 0640);
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY;
+    int fd = sr_fd_openat(file->dir, file->name, flags, 0640);
 
     if (fd < 0)
         return errno;
@@ -46,7 +47,7 @@ int sr_log_file_open(const char *path, struct sr_log_file *ret_file)
 
     if (rc)
         return rc;
-    file.dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    file.dir = sr_fd_open(dir, O_PATH | O_DIRECTORY, 0);
     if (file.dir < 0)
         return errno;
     rc = open_file(&file);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/loop.h"
 
+#include "base/fd.h"
 #include "loop/handles.h"
 #include <stdlib.h>
 #include <time.h>
@@ -37,6 +38,7 @@ int sr_loop_make(void (*wake)(void *arg), void *arg, struct sr_loop **ret_loop)
     loop->arg = arg;
     loop->dirty = true;
 
+    sr_fd_reserve();
     rc = uv_loop_init(&loop->uv);
     if (rc) {
         free(loop);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Option watch_files: a plugin whose file was written, or replaced, is loaded anew. The
  * folders are watched, since editors and package managers replace files by new ones. */
+#include "base/fd.h"
 #include "lua/host.h"
 #include <errno.h>
 #include <limits.h>
@@ -108,7 +109,7 @@ int sr_lua_changes_new(struct sr_lua *lua, struct changes **ret_changes)
     if (!changes)
         return SR_E_NOMEM;
     changes->lua = lua;
-    changes->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    changes->fd = sr_fd_raise(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     if (changes->fd < 0)
         rc = errno == ENOMEM ? SR_E_NOMEM : SR_E_IO;
     if (!rc)

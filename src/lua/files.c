@@ -2,6 +2,7 @@
 /* The io library, so that no file holds up the agent: descriptors do not block, so what
  * has nothing to read says so, and children do not inherit them; a plugin has a bounded
  * number of them open; there is no stdin. */
+#include "base/fd.h"
 #include "lua/host.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -80,7 +81,7 @@ static int open_file(lua_State *L, const char *path, const char *mode, int flags
     if (!has_room(L))
         return fail(L, path, EMFILE);
     stream = push_stream(L);
-    fd = open(path, flags, 0666);
+    fd = sr_fd_open(path, flags, 0666);
     if (fd < 0)
         return fail(L, path, errno);
     stream->f = fdopen(fd, mode);

@@ -4,6 +4,7 @@
  * The callback waits, the loop does not. A command is a text for /bin/sh or a table of
  * words. It runs in a session of its own, so that all of it can be killed, and is when it
  * takes too long or its plugin goes. */
+#include "base/fd.h"
 #include "lua/connections.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -252,7 +253,7 @@ static int open_output(uv_loop_t *loop, struct run *run)
         return UV_ENOMEM;
     run->output->run = run;
     uv_pipe_init(loop, &run->output->uv, 0);
-    if (pipe2(ends, O_CLOEXEC))
+    if (sr_fd_pipe(ends, 0))
         return -errno;
     error = uv_pipe_open(&run->output->uv, ends[0]);
     if (!error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mqtt/connect.h"
 
+#include "base/fd.h"
 #include "loop/handles.h"
 #include <errno.h>
 #include <pthread.h>
@@ -46,6 +47,7 @@ static void *run(void *arg)
     job->rc =
         mosquitto_connect(job->client, job->host, job->port, (int)job->keepalive_s);
     job->error = errno;
+    sr_fd_seal(mosquitto_socket(job->client));
 
     pthread_mutex_lock(&job->lock);
     orphan = !job->connect;
@@ -87,6 +89,7 @@ static int start_thread(struct job *job)
     sigset_t all, old;
     int rc;
 
+    sr_fd_reserve();
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, 256 * 1024);

@@ -2,6 +2,7 @@
 #include "mqtt/mqtt.h"
 
 #include "base/backoff.h"
+#include "base/fd.h"
 #include "base/net.h"
 #include "base/tls.h"
 #include "loop/handles.h"
@@ -388,10 +389,13 @@ static struct mosquitto *new_mosquitto(struct sr_mqtt_link *mqtt)
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     struct mosquitto *client;
     struct sigaction before;
+    int pair[2]; /* that it keeps for threads */
 
     pthread_mutex_lock(&one_at_a_time);
     sigaction(SIGPIPE, NULL, &before);
+    sr_fd_foresee(pair);
     client = mosquitto_new(mqtt->options.client_id, !mqtt->options.keep_session, mqtt);
+    sr_fd_seal_pair(pair);
     sigaction(SIGPIPE, &before, NULL);
     pthread_mutex_unlock(&one_at_a_time);
     return client;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "outbox/disk.h"
 
+#include "base/fd.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -8,7 +9,7 @@
 static int system_open(void *arg, int dir, const char *name, int flags, mode_t mode)
 {
     (void)arg;
-    return openat(dir, name, flags, mode);
+    return sr_fd_openat(dir, name, flags, mode);
 }
 
 static ssize_t system_pread(void *arg, int fd, void *bytes, size_t len, off_t offset)

@@ -4,6 +4,7 @@
  * Two rules make the second possible: nothing is locked, so a file that was listed may be gone
  * when it is opened; and what seems damaged is read again, since a read that runs beside a
  * write may see its end before its beginning. */
+#include "base/fd.h"
 #include "outbox/outbox.h"
 #include "outbox/segment.h"
 #include <dirent.h>
@@ -170,7 +171,7 @@ static int read_names(struct scan *scan, DIR *stream)
 
 static int list_files(struct scan *scan)
 {
-    int fd = openat(scan->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = sr_fd_openat(scan->dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
     int rc;
 
@@ -544,7 +545,7 @@ static int scan_file(struct scan *scan, const struct listed *listed)
     int rc;
 
     /* A fifo of that name shall not hold us up. */
-    look.fd = openat(scan->dirfd, listed->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    look.fd = sr_fd_openat(scan->dirfd, listed->name, O_RDONLY | O_NONBLOCK, 0);
     if (look.fd < 0) /* the agent removes what it needs no more */
         return errno == ENOENT ? 0 : say_errno(scan, listed->name);
     rc = look_into(&look);
@@ -573,7 +574,7 @@ static int scan_all(struct scan *scan)
 {
     int rc;
 
-    scan->dirfd = open(scan->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    scan->dirfd = sr_fd_open(scan->dir, O_RDONLY | O_DIRECTORY, 0);
     if (scan->dirfd < 0) {
         bool is_missing = errno == ENOENT;
 

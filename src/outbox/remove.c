@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Taking rows and files out of an outbox that no agent has. */
+#include "base/fd.h"
 #include "outbox/segment.h"
 #include "outbox/store.h"
 #include <errno.h>
@@ -99,7 +100,7 @@ static int remove_files(struct removal *removal)
 /* Would it be ours? Without a lock file nobody has it. */
 static int try_lock(const struct removal *removal)
 {
-    int fd = openat(removal->dirfd, SR_STORE_LOCK_NAME, O_RDONLY | O_CLOEXEC), rc = 0;
+    int fd = sr_fd_openat(removal->dirfd, SR_STORE_LOCK_NAME, O_RDONLY, 0), rc = 0;
 
     if (fd < 0)
         return errno == ENOENT ? 0 : fail(removal, SR_STORE_LOCK_NAME);
@@ -140,7 +141,7 @@ int sr_outbox_remove(const char *dir, int what, uint64_t through, uint64_t *ret_
 
     if (rc)
         return rc;
-    removal.dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    removal.dirfd = sr_fd_open(dir, O_RDONLY | O_DIRECTORY, 0);
     if (removal.dirfd < 0)
         return fail(&removal, "");
     rc = what ? remove_all(&removal, through) : try_lock(&removal);

@@ -6,6 +6,7 @@
  * Here: opened and closed, and what there is to know about it. */
 #include "outbox/store_p.h"
 
+#include "base/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,17 +28,14 @@ static int open_dir(const char *dir)
 
     if (mkdir(dir, 0700) == 0) {
         parent = last && last > dir ? strndup(dir, (size_t)(last - dir)) : NULL;
-        fd = open(parent ? parent
-                  : last ? "/"
-                         : ".",
-                  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = sr_fd_open(parent ? parent : last ? "/" : ".", O_RDONLY | O_DIRECTORY, 0);
         if (fd >= 0) {
             fsync(fd);
             close(fd);
         }
         free(parent);
     }
-    return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return sr_fd_open(dir, O_RDONLY | O_DIRECTORY, 0);
 }
 
 /* Locks are of the open file: a second store of this process gets none either. */

@@ -4,6 +4,7 @@
  * the file; what is no segment at all is renamed. */
 #include "outbox/store_p.h"
 
+#include "base/fd.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -145,7 +146,7 @@ static void add_damaged(struct recovery *r, const char *entry)
 static int list(struct recovery *r)
 {
     struct sr_store *store = r->store;
-    int fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = sr_fd_openat(store->dir, ".", O_RDONLY | O_DIRECTORY, 0);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
     uint64_t number;

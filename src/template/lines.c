@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "template/lines.h"
+#include "base/fd.h"
 #include "base/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -141,7 +142,7 @@ int sr_template_load(const char *path, char **ret_text, size_t *ret_len)
     char *data = NULL, *fitting;
     size_t len = 0;
     int saved, rc = SR_E_IO;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = sr_fd_open(path, O_RDONLY | O_NOCTTY, 0);
 
     if (fd < 0)
         return SR_E_IO;

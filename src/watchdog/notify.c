@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "watchdog/notify.h"
+#include "base/fd.h"
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -70,7 +71,7 @@ int sr_notify_open(struct sr_notify *notify, const char **ret_wrong)
         *ret_wrong = "WATCHDOG_USEC or WATCHDOG_PID is not a number";
         return SR_E_INVAL;
     }
-    n.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    n.fd = sr_fd_socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     if (n.fd < 0)
         return SR_E_IO;
     *notify = n;

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static bool is_closed(int fd)
+{
+    return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+}
+
+/* Without /dev/null, in a chroot say, a socket that is not connected: it never blocks. */
+static int open_nothing(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    return fd >= 0 ? fd
+                   : socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+/* There is no lock: a thread that comes second gets a number above 2 and closes it. */
+void sr_fd_reserve(void)
+{
+    int saved = errno, fd = 0;
+
+    while (fd >= 0 && (is_closed(0) || is_closed(1) || is_closed(2))) {
+        fd = open_nothing();
+        if (fd > 2)
+            close(fd);
+    }
+    errno = saved;
+}
+
+int sr_fd_raise(int fd)
+{
+    int raised, saved;
+
+    if (fd < 0)
+        return fd;
+    if (fd > 2 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+        return fd;
+    raised = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return raised;
+}
+
+/* Low although 0 to 2 were taken a moment ago: the host has closed one meanwhile. */
+static int above_2(int fd)
+{
+    return fd < 0 || fd > 2 ? fd : sr_fd_raise(fd);
+}
+
+int sr_fd_openat(int dir, const char *path, int flags, mode_t mode)
+{
+    sr_fd_reserve();
+    return above_2(openat(dir, path, flags | O_CLOEXEC, mode));
+}
+
+int sr_fd_open(const char *path, int flags, mode_t mode)
+{
+    return sr_fd_openat(AT_FDCWD, path, flags, mode);
+}
+
+int sr_fd_socket(int domain, int type, int protocol)
+{
+    sr_fd_reserve();
+    return above_2(socket(domain, type | SOCK_CLOEXEC, protocol));
+}
+
+int sr_fd_pipe(int ret_ends[2], int flags)
+{
+    int ends[2], saved;
+
+    sr_fd_reserve();
+    if (pipe2(ends, flags | O_CLOEXEC))
+        return -1;
+    ends[0] = above_2(ends[0]);
+    ends[1] = above_2(ends[1]);
+    if (ends[0] >= 0 && ends[1] >= 0) {
+        ret_ends[0] = ends[0];
+        ret_ends[1] = ends[1];
+        return 0;
+    }
+    saved = errno;
+    if (ends[0] >= 0)
+        close(ends[0]);
+    if (ends[1] >= 0)
+        close(ends[1]);
+    errno = saved;
+    return -1;
+}
+
+void sr_fd_seal(int fd)
+{
+    if (fd >= 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+void sr_fd_foresee(int ret_next[2])
+{
+    ret_next[0] = ret_next[1] = -1;
+    if (sr_fd_pipe(ret_next, 0))
+        return;
+    close(ret_next[0]);
+    close(ret_next[1]);
+}
+
+/* A socket that socketpair() made has no name. */
+static bool is_of_pair(int fd)
+{
+    struct sockaddr name;
+    socklen_t len = sizeof name;
+
+    return getsockname(fd, &name, &len) == 0 && name.sa_family == AF_UNIX &&
+           len == sizeof name.sa_family;
+}
+
+void sr_fd_seal_pair(const int next[2])
+{
+    if (!is_of_pair(next[0]) || !is_of_pair(next[1]))
+        return;
+    sr_fd_seal(next[0]);
+    sr_fd_seal(next[1]);
+}

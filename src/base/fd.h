@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors: what the library opens is close-on-exec and never 0, 1 or 2. A host that has
+ * closed those would else print into our connections and files. All behave as the system's
+ * calls of the same name: -1 and errno. */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+#include <sys/types.h>
+
+/* Opens /dev/null as each of 0, 1 and 2 that is closed; they stay until the process ends or puts
+ * something else there. Any thread. To be called before a library opens descriptors that we cannot
+ * choose: libuv (which aborts when it closes one of 0 to 2), libcurl, libmosquitto. */
+void sr_fd_reserve(void);
+
+int sr_fd_open(const char *path, int flags, mode_t mode);
+int sr_fd_openat(int dir, const char *path, int flags, mode_t mode);
+int sr_fd_socket(int domain, int type, int protocol);
+int sr_fd_pipe(int ret_ends[2], int flags);
+
+/* Makes `fd` close-on-exec and moves it above 2. Returns its number from now on; or -1, and it is
+ * closed. -1 is handed through with errno as it is: sr_fd_raise(mkostemp(name, 0)). */
+int sr_fd_raise(int fd);
+
+/* Makes `fd` close-on-exec. -1 is no descriptor: fine. */
+void sr_fd_seal(int fd);
+
+/* For a library's call that makes a pair of sockets which it keeps to itself, without
+ * close-on-exec:
+ *
+ *     sr_fd_foresee(next); curl_multi_init(); sr_fd_seal_pair(next);
+ *
+ * The kernel gives the lowest free numbers. Where another thread was faster, these are no such pair,
+ * and stay as they are. */
+void sr_fd_foresee(int ret_next[2]);
+void sr_fd_seal_pair(const int next[2]);
+
+#endif

@@ -2,6 +2,7 @@
 /* Whatever is written as rows is read back the same, value by value, and a limit
  * is kept. The first two bytes of the input are the limit (0 is none); from there
  * on each value is a byte that says how to write it, a length, and so many bytes. */
+#include "base/utf8.h"
 #include "fuzz.h"
 #include <math.h>
 #include <smartrest/record.h>
@@ -68,10 +69,10 @@ static struct value *next_value(struct written *w, int kind)
     return value;
 }
 
-/* A row by itself: text bare, in quotes, and cut, as one format. */
+/* A row by itself: text bare, in quotes, for JSON, and cut, as one format. */
 static void write_format(struct written *w, struct input *in)
 {
-    struct value *bare = next_value(w, BYTES), *quoted, *cut;
+    struct value *bare = next_value(w, BYTES), *quoted, *json, *cut;
 
     bare->starts_row = true;
     take_bytes(in, bare);
@@ -79,13 +80,15 @@ static void write_format(struct written *w, struct input *in)
     quoted = next_value(w, BYTES);
     memcpy(quoted->bytes, bare->bytes, sizeof bare->bytes);
     quoted->len = bare->len;
+    json = next_value(w, JSON);
+    memcpy(json->bytes, bare->bytes, sizeof bare->bytes);
     cut = next_value(w, BYTES);
     cut->len = bare->len / 2 + 2;
     memcpy(cut->bytes, ":", 1);
     memcpy(cut->bytes + 1, bare->bytes, bare->len / 2);
     memcpy(cut->bytes + cut->len - 1, ".", 1);
-    sr_row_format(&w->row, "%s,\"%s\", :%.*s.", bare->bytes, bare->bytes,
-                  (int)(bare->len / 2), bare->bytes);
+    sr_row_format(&w->row, "%s,\"%s\",%pJ, :%.*s.", bare->bytes, bare->bytes,
+                  sr_json(bare->bytes), (int)(bare->len / 2), bare->bytes);
 }
 
 static void write_start(struct written *w, struct input *in)
@@ -113,7 +116,7 @@ static void write_value(struct written *w, struct input *in, int kind)
 
 static void write_all(struct written *w, struct input *in)
 {
-    while (in->left && w->size + 3 <= MAX_VALUES) {
+    while (in->left && w->size + 4 <= MAX_VALUES) {
         uint8_t what = take_byte(in) % 7;
 
         if (what == 5)
@@ -154,9 +157,26 @@ static char json_byte(const char **at)
     return to[strchr(from, c) - from];
 }
 
+/* U+FFFD stands for a byte that is not of UTF-8; true and passed, if it does. */
+static bool is_replaced(const char **json, const char **text)
+{
+    uint32_t point;
+
+    if (sr_utf8_decode(*text, &point) || strncmp(*json, "\xef\xbf\xbd", 3) != 0)
+        return false;
+    *json += 3;
+    *text += 1;
+    return true;
+}
+
 static void must_be_json_of(const char *json, const char *text)
 {
+    uint32_t point;
+
     while (*json) {
+        if (is_replaced(&json, &text))
+            continue;
+        must(sr_utf8_decode(json, &point) > 0 || ((unsigned char)*json & 0xc0) == 0x80);
         must((unsigned char)*json >= 0x20 && *json != '"');
         if (*json == '\\') {
             json++;

@@ -16,6 +16,7 @@
 
 #include <smartrest/error.h>
 #include <smartrest/record.h>
+#include <smartrest/row.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -171,8 +172,11 @@ SR_API int sr_agent_send(struct sr_agent *agent, const char *row, int prio);
  * SR_PRIO_XID cuts off. One as long fits into a request of either transport. */
 #define SR_ROW_MAX 15360
 
-/* The same with prio 0, and with `prio`, for a row made as sr_row_format() makes it: each
- * value is quoted when it needs it. */
+/* The same with prio 0, and with `prio`, for a row made as sr_row_format() makes it (row.h):
+ * each value is quoted when it needs it. For text that a template has inside of JSON
+ * (`""%%""`), say an operation's failureReason, there is %pJ:
+ *     sr_agent_sendf(agent, "106,%s,FAILED,%pJ", operation, sr_json(strerror(errno)));
+ * Errors, too: SR_E_INVAL, `format` is none of a row, or a number is not finite. */
 SR_API int sr_agent_sendf(struct sr_agent *agent, const char *format, ...)
     SR_PRINTF(2, 3);
 SR_API int sr_agent_sendf_prio(struct sr_agent *agent, int prio, const char *format,

@@ -4,6 +4,7 @@
 #include "record/format.h"
 #include "record/number.h"
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
@@ -185,14 +186,18 @@ static struct spec spec_of(const struct conversion *c, const char *length)
 static bool put_float(struct sr_row *row, struct scan *scan, const struct conversion *c)
 {
     size_t start = row->len;
-    bool ok;
+    bool wide = c->length == LEN_LDOUBLE, ok;
+    long double number;
 
-    if (c->length == LEN_LDOUBLE)
-        ok = sr_row_print(row, spec_of(c, "L").text, va_arg(scan->args, long double));
-    else if (c->length == LEN_INT || c->length == LEN_L)
-        ok = sr_row_print(row, spec_of(c, "").text, va_arg(scan->args, double));
+    if (!wide && c->length != LEN_INT && c->length != LEN_L)
+        return sr_row_fail(row, SR_E_INVAL);
+    number = wide ? va_arg(scan->args, long double) : va_arg(scan->args, double);
+    if (!isfinite(number))
+        return sr_row_fail(row, SR_E_INVAL);
+    if (wide)
+        ok = sr_row_print(row, spec_of(c, "L").text, number);
     else
-        ok = sr_row_fail(row, SR_E_INVAL);
+        ok = sr_row_print(row, spec_of(c, "").text, (double)number);
     if (ok)
         row->len = start + sr_number_fix_point(row->data + start, row->len - start);
     return ok;
@@ -242,6 +247,28 @@ static bool put_integer(struct sr_row *row, struct scan *scan,
     return sr_row_print(row, spec_of(c, "j").text, unsigned_argument(scan, c->length));
 }
 
+static bool is_letter(char c)
+{
+    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+/* %pJ is text for JSON; any other letter behind %p is kept for later. */
+static bool put_pointer(struct sr_row *row, struct scan *scan,
+                        const struct conversion *c)
+{
+    bool bare = !*c->flags && c->width < 0 && c->precision < 0;
+    const void *pointer = va_arg(scan->args, const void *);
+
+    if (c->length != LEN_INT)
+        return sr_row_fail(row, SR_E_INVAL);
+    if (!is_letter(*scan->at))
+        return sr_row_print(row, spec_of(c, "").text, pointer);
+    if (*scan->at != 'J' || !bare)
+        return sr_row_fail(row, SR_E_INVAL);
+    scan->at++;
+    return sr_row_append_json(row, pointer ? pointer : "");
+}
+
 /* Stands behind the `%`. */
 static bool put_conversion(struct sr_row *row, struct scan *scan)
 {
@@ -259,8 +286,8 @@ static bool put_conversion(struct sr_row *row, struct scan *scan)
         return put_float(row, scan, &c);
     if (strchr("cs", c.type))
         return put_text(row, scan, &c);
-    if (c.type == 'p' && c.length == LEN_INT)
-        return sr_row_print(row, spec_of(&c, "").text, va_arg(scan->args, void *));
+    if (c.type == 'p')
+        return put_pointer(row, scan, &c);
     return sr_row_fail(row, SR_E_INVAL);
 }
 
@@ -362,6 +389,10 @@ void sr_row_vformat(struct sr_row *row, const char *format, va_list args)
     struct scan scan = { .at = format };
     bool ok = !row->error;
 
+    if (!format) {
+        sr_row_fail(row, SR_E_INVAL);
+        return;
+    }
     va_copy(scan.args, args);
     skip_blanks(&scan);
     while (ok && *scan.at) {

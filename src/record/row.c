@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Records to bytes: one value after the other is appended as it is, and quoted in
  * place afterwards if it turns out to need it. */
+#include "base/utf8.h"
 #include "record/format.h"
 #include "record/number.h"
 #include <inttypes.h>
@@ -249,29 +250,48 @@ static char json_escape(unsigned char c)
     return c < 0x20 ? 'u' : 0;
 }
 
-static void append_json(struct sr_row *row, const char *text)
+/* Bytes from `text` on that JSON takes as they are: a character of UTF-8. */
+static size_t plain_len(const char *text)
+{
+    uint32_t point;
+
+    return json_escape((unsigned char)*text) ? 0 : sr_utf8_decode(text, &point);
+}
+
+/* What stands for the byte `c`, which is no plain character. */
+static bool append_escape(struct sr_row *row, unsigned char c)
+{
+    char escape = json_escape(c);
+
+    if (escape == 'u')
+        return sr_row_print(row, "\\u%04x", c);
+    if (escape)
+        return sr_row_print(row, "\\%c", escape);
+    return sr_row_append(row, "\xef\xbf\xbd", 3); /* U+FFFD: not UTF-8 */
+}
+
+bool sr_row_append_json(struct sr_row *row, const char *text)
 {
     const char *plain = text;
 
-    for (; *text; text++) {
-        char escape = json_escape((unsigned char)*text);
+    while (!row->error && *text) {
+        size_t len = plain_len(text);
 
-        if (!escape)
+        if (len) {
+            text += len;
             continue;
+        }
         sr_row_append(row, plain, (size_t)(text - plain));
-        if (escape == 'u')
-            sr_row_print(row, "\\u%04x", (unsigned char)*text);
-        else
-            sr_row_print(row, "\\%c", escape);
-        plain = text + 1;
+        append_escape(row, (unsigned char)*text);
+        plain = ++text;
     }
-    sr_row_append(row, plain, (size_t)(text - plain));
+    return sr_row_append(row, plain, (size_t)(text - plain));
 }
 
 void sr_row_json(struct sr_row *row, const char *text)
 {
     size_t start = begin_value(row);
 
-    append_json(row, text ? text : "");
+    sr_row_append_json(row, text ? text : "");
     end_value(row, start);
 }

@@ -190,6 +190,33 @@ static void escapes_for_json_and_then_for_csv(void **state)
     sr_row_release(&row);
 }
 
+static void what_is_not_utf8_becomes_a_replacement_character_in_json(void **state)
+{
+    static const struct {
+        const char *text, *json;
+    } cases[] = {
+        {"gr\xfc\xdf",         "gr\ufffd\ufffd"          }, /* Latin-1 */
+        { "\xed\xa0\x80z",     "\ufffd\ufffd\ufffdz"     }, /* a lone surrogate */
+        { "\xc0\xaf",          "\ufffd\ufffd"            }, /* overlong */
+        { "\xe2\x82",          "\ufffd\ufffd"            }, /* cut at the end */
+        { "\xe2\x82\"",        "\"\ufffd\ufffd\\\"\"\""  }, /* or by a quote */
+        { "\x80",              "\ufffd"                  },
+        { "\xf5\x80\x80\x80",  "\ufffd\ufffd\ufffd\ufffd"},
+        { "\xf0\x9f\x98\x80!", "\U0001f600!"             }, /* is UTF-8 */
+        { "\xe2\x80\xa8",      "\xe2\x80\xa8"            }, /* U+2028 as well */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sr_row row;
+
+        sr_row_init(&row, 0);
+        sr_row_json(&row, cases[i].text);
+        expect_text(&row, cases[i].json);
+        sr_row_release(&row);
+    }
+}
+
 /* --- doubles ------------------------------------------------------------ */
 
 static void a_double_is_the_shortest_text_that_reads_back(void **state)
@@ -425,10 +452,99 @@ static void knows_all_floating_point_conversions(void **state)
     expect_format("1.5e+00,1.5E+00,1.5,1.5", "%.1e,%.1E,%g,%G", 1.5, 1.5, 1.5, 1.5);
     expect_format("0x1.8p+0,0X1.8P+0", "%a,%A", 1.5, 1.5);
     expect_format("2.5,2.50", "%Lg,%.2Lf", 2.5L, 2.5L);
-    expect_format("1.5,inf,-inf", "%lg,%f,%f", 1.5, (double)INFINITY,
-                  -(double)INFINITY);
+    expect_format("1.5", "%lg", 1.5);
     expect_format("5.", "%#.0f", 5.0);
     assert_int_equal(error_of("%hf", 1.0), SR_E_INVAL);
+}
+
+static void a_number_that_is_not_finite_is_refused(void **state)
+{
+    static const char *const types[] = { "f", "F", "e", "E", "g", "G", "a", "A" };
+    static const double numbers[] = { (double)NAN, (double)INFINITY,
+                                      -(double)INFINITY };
+    char format[32];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+            snprintf(format, sizeof format, "103,%%s,%%.1%s", types[i]);
+            assert_int_equal(error_of(format, "1", numbers[k]), SR_E_INVAL);
+            snprintf(format, sizeof format, "%%8l%s", types[i]);
+            assert_int_equal(error_of(format, numbers[k]), SR_E_INVAL);
+            snprintf(format, sizeof format, "\"%%L%s\"", types[i]);
+            assert_int_equal(error_of(format, (long double)numbers[k]), SR_E_INVAL);
+        }
+#if LDBL_MAX_EXP > DBL_MAX_EXP
+    expect_format("1e+400", "%.0Le", 1e400L); /* beyond a double, and finite */
+#endif
+}
+
+/* --- format: text for JSON ---------------------------------------------- */
+
+static void text_for_json_cannot_break_the_json(void **state)
+{
+    const char *none = NULL;
+    static char reason[] = "said \"no\",\nthen C:\\x\x01";
+
+    (void)state;
+    expect_format("105,7,FAILED,\"said \\\"\"no\\\"\",\\nthen C:\\\\x\\u0001\"",
+                  "105,%s,FAILED,%pJ", "7", sr_json(reason));
+    expect_format("1,\"x\\\"\",\\\"\"type\\\"\":\\\"\"injected\"", "1,%pJ",
+                  sr_json("x\",\"type\":\"injected"));
+    expect_format("1,,2", "1,%pJ,2", sr_json(none));
+    expect_format("1,plain,2", "1,%pJ,%d", sr_json("plain"), 2);
+}
+
+static void text_for_json_is_quoted_for_csv_like_any_value(void **state)
+{
+    (void)state;
+    expect_format("1,\"a,b\",\" c\"", "1,%pJ,%pJ", sr_json("a,b"), sr_json(" c"));
+    expect_format("1,in a.b 5kg", "1,in %pJ.%pJ %dkg", sr_json("a"), sr_json("b"), 5);
+    expect_format("1,\"a\\tb\"\n2,c", "1,\"%pJ\"\n2,%pJ", sr_json("a\tb"),
+                  sr_json("c"));
+    expect_format("1,gr\ufffd", "1,%pJ", sr_json("gr\xfc"));
+    expect_format("1,xyz", "1,%pJyz", sr_json("x"));
+}
+
+static void long_text_for_json_meets_the_limit(void **state)
+{
+    static char text[100001];
+    struct sr_row row;
+
+    (void)state;
+    memset(text, '\n', sizeof text - 1);
+    sr_row_init(&row, 0);
+    sr_row_format(&row, "1,%pJ", sr_json(text));
+    assert_int_equal(sr_row_error(&row), 0);
+    assert_int_equal(sr_row_len(&row), 2 + 2 * (sizeof text - 1));
+    sr_row_release(&row);
+    sr_row_init(&row, 1 << 15);
+    sr_row_format(&row, "1,%pJ", sr_json(text));
+    expect_error(&row, SR_E_TOOBIG);
+    sr_row_release(&row);
+}
+
+static void a_pointer_with_another_letter_is_refused(void **state)
+{
+    static const char *const formats[] = { "%pj",   "%pS",  "%px",  "%5pJ", "%-pJ",
+                                           "%.3pJ", "%lpJ", "%#pJ", "%hp",  "%jpJ" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (error_of(formats[i], "text") != SR_E_INVAL)
+            fail_msg("%s was taken", formats[i]);
+    expect_format("0x10,0x10.,0x10-", "%p,%p.,%p-", (void *)16, (void *)16, (void *)16);
+}
+
+static void no_format_is_refused(void **state)
+{
+    struct sr_row row;
+
+    (void)state;
+    sr_row_init(&row, 0);
+    unchecked(&row, NULL);
+    expect_error(&row, SR_E_INVAL);
+    sr_row_release(&row);
 }
 
 static void knows_text_and_pointers(void **state)
@@ -751,6 +867,7 @@ int main(void)
         cmocka_unit_test(quotes_what_would_break_the_row),
         cmocka_unit_test(keeps_nul_bytes),
         cmocka_unit_test(escapes_for_json_and_then_for_csv),
+        cmocka_unit_test(what_is_not_utf8_becomes_a_replacement_character_in_json),
         cmocka_unit_test(a_double_is_the_shortest_text_that_reads_back),
         cmocka_unit_test(every_double_reads_back),
         cmocka_unit_test(a_double_that_is_not_finite_is_refused),
@@ -766,6 +883,12 @@ int main(void)
         cmocka_unit_test(an_integer_is_cut_to_its_length),
         cmocka_unit_test(knows_flags_width_and_precision),
         cmocka_unit_test(knows_all_floating_point_conversions),
+        cmocka_unit_test(a_number_that_is_not_finite_is_refused),
+        cmocka_unit_test(text_for_json_cannot_break_the_json),
+        cmocka_unit_test(text_for_json_is_quoted_for_csv_like_any_value),
+        cmocka_unit_test(long_text_for_json_meets_the_limit),
+        cmocka_unit_test(a_pointer_with_another_letter_is_refused),
+        cmocka_unit_test(no_format_is_refused),
         cmocka_unit_test(knows_text_and_pointers),
         cmocka_unit_test(a_conversion_may_make_much),
         cmocka_unit_test(refuses_what_is_no_conversion_of_c11),

@@ -59,6 +59,20 @@ static void on_contact_overdue(void *arg)
     agent->gave_up = true;
 }
 
+static int init_floods(struct sr_agent *agent)
+{
+    struct sr_loop *loop = agent->loop;
+
+    if (sr_flood_init(&agent->floods.refused, loop, SR_LOG_COMPONENT,
+                      "rows that the platform refused") ||
+        sr_flood_init(&agent->floods.malformed, loop, SR_LOG_COMPONENT,
+                      "malformed rows from the platform") ||
+        sr_flood_init(&agent->floods.poison, loop, SR_LOG_COMPONENT,
+                      "rows that the platform never takes"))
+        return SR_E_NOMEM;
+    return 0;
+}
+
 static int init(struct sr_agent *agent, const char *server, const char *device_id)
 {
     int rc = sr_loop_make(on_wake, agent, &agent->loop);
@@ -70,6 +84,8 @@ static int init(struct sr_agent *agent, const char *server, const char *device_i
         rc = sr_agent_init_telling(agent);
     if (!rc)
         rc = sr_deadline_init(&agent->contact, agent->loop, on_contact_overdue, agent);
+    if (!rc)
+        rc = init_floods(agent);
     if (!rc)
         rc = sr_credentials_set(&agent->bootstrap_account, bootstrap_tenant,
                                 bootstrap_user, bootstrap_password);
@@ -118,6 +134,9 @@ static void destroy(struct sr_agent *agent)
         sr_reporter_destroy(agent->reporter);
     sr_agent_release_report(agent);
     sr_http_free(agent->http);
+    sr_flood_release(&agent->floods.refused);
+    sr_flood_release(&agent->floods.malformed);
+    sr_flood_release(&agent->floods.poison);
     sr_deadline_release(&agent->contact);
     sr_deadline_release(&agent->log_losses);
     sr_deadline_release(&agent->retry_disk);

@@ -10,6 +10,7 @@
 #include "base/settings.h"
 #include "base/url.h"
 #include "http/http.h"
+#include "loop/flood.h"
 #include "loop/loop.h"
 #include "outbox/outbox.h"
 #include "reporter/reporter.h"
@@ -49,6 +50,9 @@ struct sr_agent {
     struct sr_deadline retry_disk; /* the outbox's disk fails */
     struct sr_deadline log_losses; /* when the log may say more about losses */
     struct sr_loss_report report;
+    struct { /* lines of the log that the platform can trigger */
+        struct sr_flood refused, malformed, poison;
+    } floods;
     struct {
         bool on, done;
         uint64_t rows; /* that were put before it began */

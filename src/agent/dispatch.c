@@ -171,12 +171,11 @@ static void tell_refusal(struct sr_agent *agent, struct sr_record *record)
 }
 
 /* A row that the platform refused, and nobody in the application cares: say it here. */
-static void unhandled(const struct sr_agent *agent, struct sr_record *record,
-                      uint64_t id)
+static void unhandled(struct sr_agent *agent, struct sr_record *record, uint64_t id)
 {
     if (!is_refusal(id))
         sr_debug("no handler for message %lu", (unsigned long)id);
-    else if (!agent->refused)
+    else if (!agent->refused && sr_flood_lets(&agent->floods.refused))
         sr_warning("the platform refused a row: %s,%s,%s,%s",
                    sr_record_value(record, 0), sr_record_value(record, 1),
                    sr_record_value(record, 2), sr_record_value(record, 3));
@@ -223,7 +222,9 @@ void sr_agent_received(void *arg, const char *xid, const char *rows, size_t len,
             take_from(&scope); /* it was announced, too */
         if (rc || !dispatch_row(agent, &scope, record)) {
             ++*malformed;
-            sr_warning("row %zu of a message is malformed", sr_parser_line(&parser));
+            if (sr_flood_lets(&agent->floods.malformed))
+                sr_warning("row %zu of a message is malformed",
+                           sr_parser_line(&parser));
         }
     }
     sr_parser_release(&parser);

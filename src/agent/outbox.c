@@ -211,7 +211,8 @@ void sr_agent_on_trouble(struct sr_agent *agent, sr_trouble_fn fn, void *arg)
     agent->trouble_arg = arg;
 }
 
-static void log_trouble(enum sr_trouble trouble, const char *text)
+static void log_trouble(struct sr_agent *agent, enum sr_trouble trouble,
+                        const char *text)
 {
     static const char *const over[SR_TROUBLES] = {
         [SR_TROUBLE_AUTH] = "the platform takes the credentials again",
@@ -221,6 +222,8 @@ static void log_trouble(enum sr_trouble trouble, const char *text)
         [SR_TROUBLE_DISK] = "the outbox is on disk again",
     };
 
+    if (text && trouble == SR_TROUBLE_POISON && !sr_flood_lets(&agent->floods.poison))
+        return;
     if (text)
         sr_error("%s", text);
     else if ((unsigned)trouble < SR_TROUBLES && over[trouble])
@@ -236,7 +239,7 @@ void sr_agent_trouble(void *arg, enum sr_trouble trouble, const char *text)
     if (agent->trouble)
         agent->trouble(agent, trouble, text, agent->trouble_arg);
     else
-        log_trouble(trouble, text);
+        log_trouble(agent, trouble, text);
 }
 
 /* --- flush -------------------------------------------------------------- */

@@ -264,11 +264,42 @@ static void a_reporter_may_be_freed_before_it_was_started(void **state)
     assert_int_equal(sr_reporter_new_http(fx->agent, &fx->reporter), 0);
 }
 
+/* --- many lines of the log ----------------------------------------------------- */
+
+static unsigned lines_with(const struct fixture *fx, const char *text)
+{
+    unsigned n = 0;
+
+    for (const char *at = fx->log; (at = strstr(at, text)); at++)
+        n++;
+    return n;
+}
+
+static void many_refused_rows_are_few_lines_and_a_count(void **state)
+{
+    struct fixture *fx = *state;
+    static char answer[50 * sizeof "45,2,Value is not a NUMBER\nx\"\n"];
+
+    *answer = '\0';
+    for (int i = 0; i < 50; i++)
+        strcat(answer, "45,2,Value is not a NUMBER\nx\"\n");
+    WITH_HTTP(fx, { HTTP_ANSWER, 200, answer });
+    send_row(fx, "103,hot");
+    start(fx);
+    run_until(fx->agent, stats_of(fx).rows_received == 100);
+    assert_int_equal(lines_with(fx, "refused a row"), 3);
+    assert_int_equal(lines_with(fx, "is malformed"), 3);
+    fx->agent = sr_agent_free(fx->agent);
+    assert_true(logged(fx, "rows that the platform refused: ... and 47 more in the"));
+    assert_true(logged(fx, "malformed rows from the platform: ... and 47 more in the"));
+}
+
 int main(void)
 {
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(many_refused_rows_are_few_lines_and_a_count),
         TEST(rows_are_posted_as_they_are_published),
         TEST(rows_are_joined_by_count_and_linger),
         TEST(answers_reach_the_handlers),

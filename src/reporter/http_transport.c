@@ -3,6 +3,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "loop/flood.h"
 #include "reporter/answer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@ struct http_transport {
     uint64_t
         healthy_since_ms; /* the first success since the last failure, or SR_NEVER */
     struct sr_deadline pause;
-    bool failed_to_send; /* `down` is still to be said */
+    bool failed_to_send;     /* `down` is still to be said */
+    struct sr_flood dropped; /* answers */
 };
 
 /* --- pauses ----------------------------------------------------------------- */
@@ -165,7 +167,8 @@ static void on_answer(void *arg, const struct sr_http_result *result)
         on_status(t, result);
     } else if (result->rc == SR_E_TOOBIG && whole) {
         /* The rows were taken, and would be answered the same for ever. */
-        sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
+        if (sr_flood_lets(&t->dropped))
+            sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
         sr_reporter_acked(t->reporter, t->ticket);
     } else {
         pause_after(t, sr_http_began(result), result->error);
@@ -223,6 +226,7 @@ static void free_transport(struct sr_transport *transport)
 
     sr_http_cancel(t->request);
     sr_deadline_release(&t->pause);
+    sr_flood_release(&t->dropped);
     free(t);
 }
 
@@ -248,8 +252,10 @@ int sr_http_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
     t->reporter = reporter;
     t->options = *options;
     t->healthy_since_ms = SR_NEVER;
-    if (sr_deadline_init(&t->pause, loop, on_pause_over, t)) {
-        free(t);
+    if (sr_deadline_init(&t->pause, loop, on_pause_over, t) ||
+        sr_flood_init(&t->dropped, loop, SR_LOG_COMPONENT,
+                      "answers that were dropped")) {
+        free_transport(&t->base);
         return SR_E_NOMEM;
     }
     *ret_transport = &t->base;

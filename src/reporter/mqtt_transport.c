@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "reporter/mqtt_transport.h"
 
+#include "loop/flood.h"
 #include <smartrest/record.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ struct mqtt_transport {
     int subscribe_id; /* message id of that SUBSCRIBE, 0 when it is not under way */
     struct publish publishes[SR_WINDOW_MAX];
     struct sr_deadline subscribe_deadline;
+    struct sr_flood errors; /* of the platform, in the log */
     char *client_id;
     unsigned kicks;          /* connections in a row that the broker closed soon */
     bool twin;               /* it is told */
@@ -104,10 +106,12 @@ static size_t count_rows(const char *rows, size_t len, size_t *ret_first)
 
 /* One row of it in the log, however many of a publish were refused: the others are most
  * likely refused for the same reason. */
-static void log_errors(const char *rows, size_t len)
+static void log_errors(struct mqtt_transport *t, const char *rows, size_t len)
 {
     size_t first = len, count = count_rows(rows, len, &first);
 
+    if (!sr_flood_lets(&t->errors))
+        return;
     if (count > 1)
         sr_warning("error from the platform: %.*s (and %zu more)", (int)first, rows,
                    count - 1);
@@ -124,7 +128,7 @@ static void on_message(void *arg, const char *topic, const char *payload, size_t
     else if (!strncmp(topic, OPERATIONS, strlen(OPERATIONS)))
         sr_reporter_received(t->reporter, topic + strlen(OPERATIONS), payload, len);
     else if (!strcmp(topic, "s/e"))
-        log_errors(payload, len);
+        log_errors(t, payload, len);
 }
 
 /* --- coming and going --------------------------------------------------- */
@@ -253,6 +257,7 @@ static void free_transport(struct sr_transport *transport)
     sr_mqtt_link_free(t->mqtt);
     sr_deadline_release(&t->subscribe_deadline);
     sr_deadline_release(&t->calm);
+    sr_flood_release(&t->errors);
     free(t->client_id);
     for (size_t i = 0; i < t->topic_count; i++)
         free(t->topics[i]);
@@ -318,6 +323,7 @@ int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
     if (!t->client_id || add_topics(t, xids, count) ||
         sr_deadline_init(&t->subscribe_deadline, loop, on_subscribe_overdue, t) ||
         sr_deadline_init(&t->calm, loop, on_calm, t) ||
+        sr_flood_init(&t->errors, loop, SR_LOG_COMPONENT, "errors from the platform") ||
         sr_mqtt_link_new(loop, options, &events, t, &t->mqtt)) {
         free_transport(&t->base);
         return SR_E_NOMEM;

@@ -138,7 +138,11 @@ static void take_step(struct world *w, const struct sr_push_step *step, bool las
         must(last && !w->delivering && step->text);
         w->delivering = true;
         break;
-    case SR_PUSH_REPORT: must(last); must_be_failure(&w->machine.failure);
+    case SR_PUSH_REPORT:
+        must(last);
+        must_be_failure(&w->machine.failure);
+        break;
+    case SR_PUSH_TELL: must(last && w->machine.subscribed && !w->delivering);
     }
 }
 

@@ -18,6 +18,7 @@
 #include <smartrest/record.h>
 #include <smartrest/row.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -210,6 +211,29 @@ typedef void (*sr_refused_fn)(struct sr_agent *agent, struct sr_record *error,
 /* Calls `fn` for each row that the platform refuses to the reporter, besides the handler
  * of its message id. NULL: such rows are logged unless they have a handler. */
 SR_API void sr_agent_on_refused(struct sr_agent *agent, sr_refused_fn fn, void *arg);
+
+/* --- operations -------------------------------------------------------- */
+
+typedef void (*sr_connected_fn)(struct sr_agent *agent, void *arg);
+
+/* Calls `fn` each time that the way down is open, first and after each outage: by MQTT when the
+ * broker has confirmed the subscriptions; by device push when a new session is subscribed; by
+ * HTTP without a push at the start, and when a request is acknowledged after an outage. An
+ * operation made while it was closed is not delivered later: this is the moment to ask the
+ * platform for those that are PENDING, by a row of the application's collection. Rows sent from
+ * here go at once, in order: behind those that wait, such as the status of operations from
+ * before the outage (with `replay_order` live_first: before rows of the outage).
+ * A later call replaces the earlier one; NULL: nobody is told. */
+SR_API void sr_agent_on_connected(struct sr_agent *agent, sr_connected_fn fn,
+                                  void *arg);
+
+/* Is the operation with this id new? True the first time that it is asked for, false from then on:
+ * an operation that is both delivered and fetched is carried out once, also when it was fetched
+ * before the platform knew that it is EXECUTING. To be called by each handler of operations.
+ * The last SR_OPERATIONS_KEPT ids are known, until the agent is freed. What is no id is
+ * never new: NULL, or a text that sr_agent_set_id() would refuse. */
+enum { SR_OPERATIONS_KEPT = 1024 };
+SR_API bool sr_agent_take_operation(struct sr_agent *agent, const char *id);
 
 /* --- running ----------------------------------------------------------- */
 

@@ -144,6 +144,7 @@ static void destroy(struct sr_agent *agent)
     sr_agent_put_signals_back(agent);
     sr_outbox_free(agent->outbox);
     sr_dispatch_release(&agent->dispatch);
+    sr_operations_release(&agent->operations);
     sr_credentials_release(&agent->credentials);
     sr_credentials_release(&agent->bootstrap_account);
     free(agent->server);

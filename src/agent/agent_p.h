@@ -17,6 +17,12 @@
 #include <smartrest/agent.h>
 #include <smartrest/outbox.h>
 
+/* Ids of operations that were taken, the last ones: operations.c. */
+struct sr_operations {
+    char **ids; /* a ring */
+    size_t next;
+};
+
 /* The event that tells the platform of lost rows: losses.c. */
 struct sr_loss_report {
     struct sr_http_request *request; /* under way */
@@ -37,6 +43,9 @@ struct sr_agent {
         *dead_reporters; /* freed in callbacks; go with the next wake-up */
     struct sr_push *push, *dead_pushes; /* the same */
     struct sr_dispatch dispatch;
+    sr_connected_fn connected;
+    void *connected_arg;
+    struct sr_operations operations;
     sr_refused_fn refused;
     void *refused_arg;
     sr_loss_fn lost;
@@ -112,6 +121,13 @@ int sr_agent_init_telling(struct sr_agent *agent);
 /* For struct sr_reporter_config; `arg` is the agent. */
 void sr_agent_settled(void *arg);
 void sr_agent_trouble(void *arg, enum sr_trouble trouble, const char *text);
+
+/* Operations come from now on: tells the application. */
+void sr_agent_connected(struct sr_agent *agent);
+/* If rows were put since sr_outbox_rows_put() was `before`, what waits goes at once: rows of
+ * handlers do not wait for company. */
+void sr_agent_hurry_since(struct sr_agent *agent, uint64_t before);
+void sr_operations_release(struct sr_operations *operations);
 
 /* The event about losses: the platform answers; rows were lost while it does. */
 int sr_agent_init_report(struct sr_agent *agent);

@@ -16,7 +16,14 @@ static void sign(void *arg, struct sr_http_post *post)
     post->x_id = agent->xid;
 }
 
-/* Rows that handlers send from here do not wait for company. */
+static bool connected(void *arg)
+{
+    struct sr_agent *agent = arg;
+
+    sr_agent_connected(agent);
+    return !agent->doomed;
+}
+
 static bool received(void *arg, const char *rows, size_t len, uint64_t *rows_seen,
                      uint64_t *malformed)
 {
@@ -24,9 +31,7 @@ static bool received(void *arg, const char *rows, size_t len, uint64_t *rows_see
     uint64_t before = sr_outbox_rows_put(agent->outbox);
 
     sr_agent_received(agent, NULL, rows, len, rows_seen, malformed);
-    if (agent->reporter && sr_reporter_started(agent->reporter) &&
-        sr_outbox_rows_put(agent->outbox) != before)
-        sr_reporter_hurry(agent->reporter);
+    sr_agent_hurry_since(agent, before);
     return !agent->doomed;
 }
 
@@ -36,6 +41,7 @@ int sr_push_new(struct sr_agent *agent, struct sr_push **ret_push)
         .loop = agent ? agent->loop : NULL,
         .sign = sign,
         .received = received,
+        .connected = connected,
         .arg = agent,
     };
     int rc;

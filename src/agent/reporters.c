@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The agent gives its reporter what it needs: loop, outbox, credentials, X-Id, dispatch. */
 #include "agent/agent_p.h"
+#include "push/push.h"
 #include "reporter/http_transport.h"
 #include "reporter/mqtt_transport.h"
 #include <stdlib.h>
@@ -9,6 +10,15 @@
 static const char *own_id(void *arg)
 {
     return sr_agent_id(arg);
+}
+
+/* By HTTP operations come by the push, if there is one: then that has the word. */
+static void connected(void *arg)
+{
+    struct sr_agent *agent = arg;
+
+    if (agent->by_mqtt || !agent->push || !sr_push_started(agent->push))
+        sr_agent_connected(agent);
 }
 
 static int make(struct sr_agent *agent, struct sr_reporter **ret_reporter)
@@ -22,6 +32,7 @@ static int make(struct sr_agent *agent, struct sr_reporter **ret_reporter)
         .settled = sr_agent_settled,
         .own_id = own_id,
         .up = sr_agent_report_up,
+        .connected = connected,
         .arg = agent,
     };
     int rc;

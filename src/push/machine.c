@@ -399,6 +399,7 @@ static void subscription_answered(struct sr_push_machine *m,
     m->subscribed = true;
     m->accepted = m->asked;
     connect(m, now, steps); /* at once: until then nothing is received */
+    add(steps, (struct sr_push_step){ .what = SR_PUSH_TELL });
 }
 
 /* The answer to a change beside the session. It leaves the session alone, unless it

@@ -3,8 +3,8 @@
  *
  *     sr_push_machine_init -> start -> an input, its steps, an input, its steps ...
  *
- * Each input says what time it is and gets the steps to take, in their order. Rows for
- * handlers and the report of a failure always come last: a handler may give the
+ * Each input says what time it is and gets the steps to take, in their order. What
+ * calls the application (deliver, report, tell) always comes last: it may give the
  * machine any of the application's inputs, and gets no other before
  * sr_push_machine_delivered(). Two requests may be under way, the main one
  * (80, 81, 83) and one beside it, for changes while a connect is held. */
@@ -37,7 +37,8 @@ struct sr_push_step {
         SR_PUSH_SEND,   /* `text` on `line`; NULL: no memory, which is to be answered */
         SR_PUSH_CANCEL, /* what is under way on `line` */
         SR_PUSH_DELIVER, /* `text`, rows for the handlers; sr_push_machine_delivered() */
-        SR_PUSH_REPORT   /* machine->failure */
+        SR_PUSH_REPORT,  /* machine->failure */
+        SR_PUSH_TELL     /* a new session is subscribed: from now on operations come */
     } what;
     enum sr_push_line line;
     uint64_t timeout_ms; /* of the request; 0: none, and bytes are told as they come */

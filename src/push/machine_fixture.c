@@ -87,6 +87,8 @@ static void say_step(struct fixture *fx, const struct sr_push_step *step)
             say(fx, "%d,0,%d", failure->id, failure->rc);
         else
             say(fx, "%d,1,%s", failure->id, failure->text);
+        break;
+    case SR_PUSH_TELL: say(fx, "connected");
     }
 }
 
@@ -194,7 +196,7 @@ void hold(struct fixture *fx, uint64_t held_ms)
     start(fx);
     answer(fx, CID "\n");
     answer(fx, "");
-    says(fx, CONNECT);
+    says(fx, FIRST_CONNECT);
     fx->now += held_ms;
 }
 

@@ -15,6 +15,8 @@
 
 #define CID     "2s1128n70miv86f189yoto03tp9a"
 #define CONNECT "main 83," CID
+/* The same in a session that is new. */
+#define FIRST_CONNECT CONNECT " & connected"
 
 enum { FIRST_PAUSE = 125 }; /* half of 250 ms: the jitter is 0 here */
 

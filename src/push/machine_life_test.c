@@ -434,7 +434,7 @@ static void extra_collections_are_subscribed_with_the_channel(void **state)
     answer(fx, CID);
     says(fx, "main 81," CID ",/24871,com.acme.a,4711");
     answer(fx, "");
-    says(fx, CONNECT);
+    says(fx, FIRST_CONNECT);
     answer(fx, "86,,,,handshake"); /* and lasts over sessions */
     after(fx, pause_of(fx));
     answer(fx, "second");
@@ -478,7 +478,7 @@ static void changes_while_nothing_is_held_wait_for_the_next_connect(void **state
     unsubscribe(fx, "a");
     says(fx, "");
     answer(fx, "");
-    says(fx, CONNECT " & side 82," CID ",/24871|81," CID ",/24871");
+    says(fx, CONNECT " & side 82," CID ",/24871|81," CID ",/24871 & connected");
     side_answer(fx, "");
     fall_asleep(fx);
     subscribe(fx, "b");
@@ -550,7 +550,7 @@ static void a_change_may_find_the_session_gone(void **state)
     answer(fx, CID);
     says(fx, "main 81," CID ",/24871");
     answer(fx, "");
-    says(fx, CONNECT);
+    says(fx, FIRST_CONNECT);
     subscribe(fx, "b");
     side_answer(fx, "86,,,,none");
     says(fx, "cancel main & 10001,1,86,,,,none");

@@ -218,6 +218,7 @@ static bool take(struct sr_push *push, const struct sr_push_step *step)
     case SR_PUSH_CANCEL: cancel(line); return true;
     case SR_PUSH_DELIVER: return deliver(push, step);
     case SR_PUSH_REPORT: return report(push) && !push->muted;
+    case SR_PUSH_TELL: return push->config.connected(push->config.arg) && !push->muted;
     default: return true;
     }
 }

@@ -14,6 +14,8 @@ struct sr_push_config {
      * goes: nothing more is to be done. */
     bool (*received)(void *arg, const char *rows, size_t len, uint64_t *rows_seen,
                      uint64_t *malformed);
+    /* A new session is subscribed. False: the agent goes. */
+    bool (*connected)(void *arg);
     void *arg;
 };
 

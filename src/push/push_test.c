@@ -26,8 +26,9 @@ struct fixture {
     int (*answers)(struct exchange *exchange, struct fixture *fx); /* to 83 */
     char heard[4096]; /* by handlers: id,value; */
     char log[8192];
-    const char *text; /* of the part */
-    size_t at;        /* of the part */
+    const char *text;  /* of the part */
+    size_t at;         /* of the part */
+    unsigned tellings; /* that it is connected */
     void (*in_handler)(struct fixture *fx);
     unsigned in_handler_sent; /* requests that had come when a handler ran */
     /* the model of reliable mode */
@@ -287,6 +288,83 @@ static void what_a_handler_sends_goes_out_at_once(void **state)
     began = now_ms();
     run_until_asked(fx, "15,24830\n105,24902,EXECUTING");
     assert_true(now_ms() - began < 50 * 1000);
+}
+
+/* --- told when operations come ------------------------------------------------------ */
+
+static void fetch(struct sr_agent *agent, void *arg)
+{
+    struct fixture *fx = arg;
+
+    fx->tellings++;
+    assert_int_equal(sr_agent_sendf(agent, "107,24871"), 0);
+}
+
+static uint64_t acked(struct fixture *fx)
+{
+    struct sr_reporter_stats stats;
+
+    sr_reporter_stats(fx->reporter, &stats);
+    return stats.rows_acked;
+}
+
+/* The first session ends with its first connect, and so on: a new one each time. */
+static int forget_twice(struct exchange *x, struct fixture *fx)
+{
+    if (fx->at++ < 2)
+        return answer(x, "86,,,0,handshake\n50,1,402\n");
+    return hold_for_ever(x, fx);
+}
+
+static void each_new_session_is_told_once_and_its_rows_go_at_once(void **state)
+{
+    struct fixture *fx = *state;
+
+    fx->answers = forget_twice;
+    prepare(fx, behave);
+    sr_agent_on_connected(fx->agent, fetch, fx);
+    assert_int_equal(sr_reporter_new_http(fx->agent, &fx->reporter), 0);
+    assert_int_equal(sr_reporter_set_linger(fx->reporter, 60000), 0);
+    assert_int_equal(sr_reporter_start(fx->reporter), 0);
+    assert_int_equal(sr_push_start(fx->push), 0);
+    assert_int_equal(fx->tellings, 0); /* from the loop only */
+    run_until(fx->agent, acked(fx) == 3);
+    assert_int_equal(fx->tellings, 3);
+    assert_int_equal(stats_of(fx).handshakes, 3);
+    run_for(fx->agent, 50);
+    assert_int_equal(fx->tellings, 3);
+}
+
+static void free_the_agent(struct sr_agent *agent, void *arg)
+{
+    struct fixture *fx = arg;
+
+    fx->agent = sr_agent_free(agent);
+}
+
+static void free_the_push(struct sr_agent *agent, void *arg)
+{
+    struct fixture *fx = arg;
+
+    (void)agent;
+    strcat(fx->heard, "freed;");
+    fx->push = sr_push_free(fx->push);
+}
+
+static void whoever_is_told_may_free_push_or_agent(void **state)
+{
+    struct fixture *fx = *state;
+
+    fx->answers = hold_for_ever;
+    prepare(fx, behave);
+    sr_agent_on_connected(fx->agent, free_the_push, fx);
+    assert_int_equal(sr_push_start(fx->push), 0);
+    run_until(fx->agent, has_heard(fx, "freed;"));
+    assert_int_equal(sr_push_new(fx->agent, &fx->push), 0);
+    sr_agent_on_connected(fx->agent, free_the_agent, fx);
+    assert_int_equal(sr_push_start(fx->push), 0);
+    sr_agent_loop(fx->agent); /* until the callback stops it */
+    assert_null(fx->agent);
 }
 
 static int heartbeats(struct exchange *x, struct fixture *fx)
@@ -847,6 +925,8 @@ int main(void)
         T(a_bad_server_is_named),
         T(operations_reach_their_handlers_and_are_acknowledged_then),
         T(what_a_handler_sends_goes_out_at_once),
+        T(each_new_session_is_told_once_and_its_rows_go_at_once),
+        T(whoever_is_told_may_free_push_or_agent),
         T(heartbeats_and_answers_in_pieces_are_no_matter),
         T(a_connection_that_dies_is_noticed_by_its_silence),
         T(a_collection_is_added_while_a_connect_is_held),

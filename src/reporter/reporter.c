@@ -92,7 +92,7 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
     sr_plan_begin(reporter);
     sr_outbox_set_batch(reporter->config.outbox, (size_t)settings->batch_rows,
                         reporter->payload_max);
-    reporter->started = true;
+    reporter->started = reporter->away = true;
     reporter->reached = !ops->connects;
     ops->start(reporter->transport);
     return 0;
@@ -133,6 +133,17 @@ static void tell_up(struct sr_reporter *reporter)
         config->up(config->arg);
 }
 
+static void tell_connected(struct sr_reporter *reporter)
+{
+    const struct sr_reporter_config *config = &reporter->config;
+
+    if (!reporter->away || !reporter->stats.connected || reporter->muted)
+        return;
+    reporter->away = false;
+    if (config->connected)
+        config->connected(config->arg);
+}
+
 /* A twin ends each connection in the same way: that was told, and is not told again until it
  * is over. */
 static void tell_again(struct sr_reporter *reporter)
@@ -167,6 +178,7 @@ void sr_reporter_up(struct sr_reporter *reporter)
     sr_reporter_look(reporter);
     if (reporter->transport->ops->connects)
         tell_up(reporter);
+    tell_connected(reporter);
 }
 
 bool sr_reporter_says(const char *told, const char *reason)
@@ -205,6 +217,8 @@ bool sr_reporter_down(struct sr_reporter *reporter, bool lost, const char *reaso
     if (reporter->stats.connected)
         reporter->stats.disconnects++;
     reporter->up = reporter->told_up = reporter->stats.connected = false;
+    reporter->away |= !reporter->refused;
+    reporter->refused = false;
     suspected = sr_flights_fail(reporter, lost);
     sr_deadline_clear(&reporter->wait);
     sr_deadline_clear(&reporter->overdue);
@@ -228,6 +242,7 @@ void sr_reporter_acked(struct sr_reporter *reporter, uint32_t ticket)
     sr_troubles_acked(reporter, false);
     sr_reporter_look(reporter);
     tell_up(reporter);
+    tell_connected(reporter);
 }
 
 bool sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket,
@@ -235,6 +250,7 @@ bool sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket,
 {
     struct flight *flight = find(reporter, ticket);
 
+    reporter->refused = true;
     return flight && sr_flights_refused(reporter, flight, refusal);
 }
 
@@ -295,6 +311,7 @@ void sr_reporter_answered(struct sr_reporter *reporter, uint32_t ticket,
     sr_reporter_look(reporter);
     if (taken)
         tell_up(reporter);
+    tell_connected(reporter);
 }
 
 const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,

@@ -89,6 +89,10 @@ struct sr_reporter_config {
      * a failure was acknowledged. Called on the loop, from where everything may be called. NULL:
      * nobody wants to know. */
     void (*up)(void *arg);
+    /* It is connected (again), as struct sr_reporter_stats has it: MQTT is subscribed; by HTTP at the
+     * start, and when a request was acknowledged after an outage (a refused payload is none).
+     * After the rows that waited were looked at. Called as `up` is; NULL, too. */
+    void (*connected)(void *arg);
     void *arg;
 };
 

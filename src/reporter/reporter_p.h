@@ -42,6 +42,9 @@ struct sr_reporter {
     bool muted; /* freed by the application, and gone once the loop is out of its way */
     bool hurry; /* a handler has sent rows: what waits goes at once */
     bool told_up; /* that the platform answers */
+    bool
+        refused; /* the failure that comes next is of a payload, not of the connection */
+    bool away;   /* there was an outage, or no connection yet: `connected` is due */
     uint64_t up_since_ms;
 
     struct flight flights[SR_WINDOW_MAX];

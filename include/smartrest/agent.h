@@ -214,6 +214,7 @@ SR_API void sr_agent_on_refused(struct sr_agent *agent, sr_refused_fn fn, void *
 
 /* --- operations -------------------------------------------------------- */
 
+/* The way down is open: see sr_agent_on_connected(). */
 typedef void (*sr_connected_fn)(struct sr_agent *agent, void *arg);
 
 /* Calls `fn` each time that the way down is open, first and after each outage: by MQTT when the
@@ -227,12 +228,14 @@ typedef void (*sr_connected_fn)(struct sr_agent *agent, void *arg);
 SR_API void sr_agent_on_connected(struct sr_agent *agent, sr_connected_fn fn,
                                   void *arg);
 
+/* How many operations sr_agent_take_operation() knows. */
+enum { SR_OPERATIONS_KEPT = 1024 };
+
 /* Is the operation with this id new? True the first time that it is asked for, false from then on:
  * an operation that is both delivered and fetched is carried out once, also when it was fetched
  * before the platform knew that it is EXECUTING. To be called by each handler of operations.
  * The last SR_OPERATIONS_KEPT ids are known, until the agent is freed. What is no id is
  * never new: NULL, or a text that sr_agent_set_id() would refuse. */
-enum { SR_OPERATIONS_KEPT = 1024 };
 SR_API bool sr_agent_take_operation(struct sr_agent *agent, const char *id);
 
 /* --- running ----------------------------------------------------------- */

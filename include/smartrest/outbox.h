@@ -139,7 +139,9 @@ enum sr_trouble {
     SR_TROUBLE_POISON, /* a row that it never takes was set aside; over at once; the
                           text has the row's first 80 bytes */
     SR_TROUBLE_DISK,   /* the outbox on disk cannot be used */
-    SR_TROUBLES        /* their number */
+    SR_TROUBLE_SUBSCRIPTION, /* the broker grants no subscription to some of the topics:
+                                no operations come from there; rows go on */
+    SR_TROUBLES              /* their number */
 };
 /* `text` says what and where, for people; NULL: it is over. */
 typedef void (*sr_trouble_fn)(struct sr_agent *agent, enum sr_trouble trouble,

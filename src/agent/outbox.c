@@ -220,6 +220,7 @@ static void log_trouble(struct sr_agent *agent, enum sr_trouble trouble,
         [SR_TROUBLE_DEVICE] = "the device's managed object is there again",
         [SR_TROUBLE_TWIN] = "no other client with this id connects any more",
         [SR_TROUBLE_DISK] = "the outbox is on disk again",
+        [SR_TROUBLE_SUBSCRIPTION] = "the broker grants all subscriptions again",
     };
 
     if (text && trouble == SR_TROUBLE_POISON && !sr_flood_lets(&agent->floods.poison))

@@ -220,7 +220,7 @@ static void on_acked(void *arg, int message_id)
     leave(m);
 }
 
-static void on_subscribed(void *arg, int message_id, int refused)
+static void on_subscribed(void *arg, int message_id, const int *granted, int count)
 {
     struct sr_mqtt *m = arg;
 
@@ -229,7 +229,7 @@ static void on_subscribed(void *arg, int message_id, int refused)
         if (s->dead || s->message_id != message_id)
             continue;
         s->message_id = 0;
-        if (refused >= 0 && m->events.refused)
+        if (!sr_mqtt_link_granted(granted, count, 0) && m->events.refused)
             m->events.refused(m->arg, s->filter);
         break;
     }

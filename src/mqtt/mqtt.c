@@ -328,14 +328,10 @@ static void on_suback(struct mosquitto *client, void *arg, int message_id, int c
                       const int *granted)
 {
     struct sr_mqtt_link *mqtt = arg;
-    int refused = -1;
 
     (void)client;
-    for (int i = count - 1; i >= 0; i--)
-        if (granted[i] > 2)
-            refused = i;
     if (!mqtt->doomed)
-        mqtt->events.subscribed(mqtt->arg, message_id, refused);
+        mqtt->events.subscribed(mqtt->arg, message_id, granted, count);
 }
 
 /* --- an attempt --------------------------------------------------------- */

@@ -60,8 +60,9 @@ struct sr_mqtt_link_events {
     void (*message)(void *arg, const char *topic, const char *payload, size_t len);
     /* Also when a publish with QoS 0 has left. */
     void (*acked)(void *arg, int message_id);
-    /* `refused`: index of the first refused topic, -1 if there is none. */
-    void (*subscribed)(void *arg, int message_id, int refused);
+    /* What the broker says of each topic, in order: `granted` is a QoS, or above 2 for a
+     * refusal. `count` need not be the number of topics. See sr_mqtt_link_granted(). */
+    void (*subscribed)(void *arg, int message_id, const int *granted, int count);
     /* In place of `message`, for who wants to know more; or NULL. */
     void (*received)(void *arg, const struct sr_mqtt_link_message *message);
 };
@@ -90,6 +91,12 @@ int sr_mqtt_link_send(struct sr_mqtt_link *mqtt,
                       const struct sr_mqtt_link_message *message, int *ret_message_id);
 int sr_mqtt_link_unsubscribe(struct sr_mqtt_link *mqtt, const char *topic);
 bool sr_mqtt_link_is_up(const struct sr_mqtt_link *mqtt);
+
+/* Is topic `i` of a SUBSCRIBE granted by this SUBACK? One without a word about it refuses. */
+static inline bool sr_mqtt_link_granted(const int *granted, int count, int i)
+{
+    return i < count && granted[i] >= 0 && granted[i] <= 2;
+}
 
 /* Copies with texts of their own, as sr_mqtt_link_new() makes one. Returns 0, SR_E_INVAL,
  * SR_E_NOMEM. */

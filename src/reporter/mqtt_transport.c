@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "reporter/mqtt_transport.h"
 
+#include "base/backoff.h"
 #include "loop/flood.h"
+#include "reporter/subscriptions.h"
 #include <smartrest/record.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,16 +33,17 @@ struct mqtt_transport {
     struct sr_transport base; /* first */
     struct sr_reporter *reporter;
     struct sr_mqtt_link *mqtt;
-    char **topics; /* to subscribe to with QoS 1 */
-    size_t topic_count;
-    int subscribe_id; /* message id of that SUBSCRIBE, 0 when it is not under way */
+    struct sr_subscriptions subs;
+    bool subscribed;                       /* the SUBACK for QoS 1 has come: rows go */
+    bool downgraded;                       /* and that is logged */
+    struct sr_deadline subscribe_deadline; /* of an answer, or of the next try */
+    struct sr_backoff subscribe_backoff;
     struct publish publishes[SR_WINDOW_MAX];
-    struct sr_deadline subscribe_deadline;
-    struct sr_flood errors; /* of the platform, in the log */
-    char *client_id;
-    unsigned kicks;          /* connections in a row that the broker closed soon */
-    bool twin;               /* it is told */
-    struct sr_deadline calm; /* a connection has lasted: there is no twin any more */
+    struct sr_flood errors;   /* of the platform, in the log */
+    char *client_id, *broker; /* as its URL */
+    unsigned kicks;           /* connections in a row that the broker closed soon */
+    bool twin;                /* it is told */
+    struct sr_deadline calm;  /* a connection has lasted: there is no twin any more */
 };
 
 /* --- going up ----------------------------------------------------------- */
@@ -133,24 +136,74 @@ static void on_message(void *arg, const char *topic, const char *payload, size_t
 
 /* --- coming and going --------------------------------------------------- */
 
-/* Answers are lost on a topic that is not subscribed yet, so rows wait for the SUBACK. */
-static void on_up(void *arg)
+/* Asks for what is missing. */
+static void subscribe(struct mqtt_transport *t)
 {
-    static const char *const errors[] = { "s/e" };
-    struct mqtt_transport *t = arg;
-    int ignored;
+    const char *const *topics;
+    size_t count;
 
-    if (sr_mqtt_link_subscribe(t->mqtt, (const char *const *)t->topics,
-                               (int)t->topic_count, 1, &t->subscribe_id) ||
-        sr_mqtt_link_subscribe(t->mqtt, errors, 1, 0, &ignored))
-        return; /* `down` follows */
+    for (int qos = SR_SUBSCRIPTIONS_QOS - 1; qos >= 0; qos--) {
+        count = sr_subscriptions_ask(&t->subs, qos, &topics);
+        if (count &&
+            sr_mqtt_link_subscribe(t->mqtt, topics, (int)count, qos, &t->subs.ids[qos]))
+            return; /* `down` follows */
+    }
     sr_deadline_set(&t->subscribe_deadline, SR_MQTT_CONNECT_MS);
 }
 
-static void on_subscribe_overdue(void *arg)
+/* Answers are lost on a topic that is not subscribed yet, so rows wait for the SUBACK. */
+static void on_up(void *arg)
 {
     struct mqtt_transport *t = arg;
 
+    sr_subscriptions_reset(&t->subs);
+    t->subscribed = false;
+    subscribe(t);
+}
+
+/* Without these topics no operation comes, and nobody would notice. */
+static void tell_missing(struct mqtt_transport *t, const char *what)
+{
+    char topics[256], text[512];
+
+    sr_subscriptions_missing(&t->subs, topics, sizeof topics);
+    snprintf(text, sizeof text, "%.200s: the broker %s: %s", t->broker, what, topics);
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_SUBSCRIPTION, text);
+}
+
+/* All that was asked for is answered. */
+static void settle_subscriptions(struct mqtt_transport *t)
+{
+    char topics[8];
+
+    if (t->subs.downgraded && !t->downgraded)
+        sr_warning("the broker grants a lower QoS than was asked for");
+    t->downgraded = t->subs.downgraded;
+    if (sr_subscriptions_missing(&t->subs, topics, sizeof topics)) {
+        tell_missing(t, "refuses to subscribe to");
+        sr_deadline_set(&t->subscribe_deadline,
+                        sr_backoff_next_within(&t->subscribe_backoff,
+                                               sr_reporter_pause_max_ms(t->reporter),
+                                               sr_random32()));
+        return;
+    }
+    sr_deadline_clear(&t->subscribe_deadline);
+    sr_backoff_reset(&t->subscribe_backoff);
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_SUBSCRIPTION, NULL);
+    if (t->subscribed)
+        sr_reporter_up_again(t->reporter);
+}
+
+/* The time for an answer is over; or the pause before what was refused is asked for again. */
+static void on_subscribe_due(void *arg)
+{
+    struct mqtt_transport *t = arg;
+
+    if (!sr_subscriptions_asked(&t->subs)) {
+        subscribe(t);
+        return;
+    }
+    tell_missing(t, "does not answer a subscription to");
     sr_mqtt_link_drop(t->mqtt, "the broker does not answer a subscription");
 }
 
@@ -161,23 +214,29 @@ static void set_patience(struct mqtt_transport *t)
                               t->twin ? SR_TWIN_MS : SR_MQTT_HEALTHY_MS);
 }
 
-static void on_subscribed(void *arg, int message_id, int refused)
+/* Rows go from now on, also if some topics are refused. */
+static void go_up(struct mqtt_transport *t)
 {
-    struct mqtt_transport *t = arg;
-
-    if (!t->subscribe_id || message_id != t->subscribe_id)
-        return;
-    t->subscribe_id = 0;
-    sr_deadline_clear(&t->subscribe_deadline);
-    if (refused >= 0 && (size_t)refused < t->topic_count)
-        sr_error("the broker refuses the subscription to %s", t->topics[refused]);
-    else
-        sr_info("connected and subscribed");
+    t->subscribed = true;
+    sr_info("connected");
     sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, NULL);
     set_patience(t);
     if (t->twin)
         sr_deadline_set(&t->calm, SR_TWIN_MS);
     sr_reporter_up(t->reporter);
+}
+
+static void on_subscribed(void *arg, int message_id, const int *granted, int count)
+{
+    struct mqtt_transport *t = arg;
+    int qos = sr_subscriptions_hear(&t->subs, message_id, granted, count);
+
+    if (qos < 0)
+        return;
+    if (!sr_subscriptions_asked(&t->subs))
+        settle_subscriptions(t);
+    if (qos > 0 && !t->subscribed)
+        go_up(t);
 }
 
 /* --- troubles ----------------------------------------------------------- */
@@ -227,7 +286,7 @@ static void on_down(void *arg, bool was_up, const char *reason)
     bool suspected;
 
     memset(t->publishes, 0, sizeof t->publishes);
-    t->subscribe_id = 0;
+    sr_subscriptions_reset(&t->subs);
     sr_deadline_clear(&t->subscribe_deadline);
     if (end.connack == 4 || end.connack == 5)
         sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, reason);
@@ -259,9 +318,8 @@ static void free_transport(struct sr_transport *transport)
     sr_deadline_release(&t->calm);
     sr_flood_release(&t->errors);
     free(t->client_id);
-    for (size_t i = 0; i < t->topic_count; i++)
-        free(t->topics[i]);
-    free(t->topics);
+    free(t->broker);
+    sr_subscriptions_release(&t->subs);
     free(t);
 }
 
@@ -283,28 +341,26 @@ static const struct sr_mqtt_link_events events = {
     .subscribed = on_subscribed,
 };
 
-static int add_topic(struct mqtt_transport *t, const char *prefix, const char *xid)
+static char *name_broker(const struct sr_mqtt_link_options *o)
 {
-    char *topic = malloc(strlen(prefix) + strlen(xid) + 1);
+    char *name;
 
-    if (!topic)
-        return SR_E_NOMEM;
-    strcpy(topic, prefix);
-    strcat(topic, xid);
-    t->topics[t->topic_count++] = topic;
-    return 0;
+    return asprintf(&name, "mqtt%s://%s:%u", o->tls ? "s" : "", o->host,
+                    (unsigned)o->port) < 0
+               ? NULL
+               : name;
 }
 
 static int add_topics(struct mqtt_transport *t, const char *const *xids, size_t count)
 {
-    int rc;
+    int rc = sr_subscriptions_init(&t->subs, count + 2);
 
-    t->topics = calloc(count + 1, sizeof *t->topics);
-    if (!t->topics)
-        return SR_E_NOMEM;
-    rc = add_topic(t, "s/dl", "");
+    if (!rc)
+        rc = sr_subscriptions_add(&t->subs, "s/dl", "", 1);
     for (size_t i = 0; !rc && i < count; i++)
-        rc = add_topic(t, OPERATIONS, xids[i]);
+        rc = sr_subscriptions_add(&t->subs, OPERATIONS, xids[i], 1);
+    if (!rc)
+        rc = sr_subscriptions_add(&t->subs, "s/e", "", 0);
     return rc;
 }
 
@@ -320,8 +376,9 @@ int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
     t->base.ops = &ops;
     t->reporter = reporter;
     t->client_id = strdup(options->client_id ? options->client_id : "");
-    if (!t->client_id || add_topics(t, xids, count) ||
-        sr_deadline_init(&t->subscribe_deadline, loop, on_subscribe_overdue, t) ||
+    t->broker = name_broker(options);
+    if (!t->client_id || !t->broker || add_topics(t, xids, count) ||
+        sr_deadline_init(&t->subscribe_deadline, loop, on_subscribe_due, t) ||
         sr_deadline_init(&t->calm, loop, on_calm, t) ||
         sr_flood_init(&t->errors, loop, SR_LOG_COMPONENT, "errors from the platform") ||
         sr_mqtt_link_new(loop, options, &events, t, &t->mqtt)) {

@@ -181,6 +181,12 @@ void sr_reporter_up(struct sr_reporter *reporter)
     tell_connected(reporter);
 }
 
+void sr_reporter_up_again(struct sr_reporter *reporter)
+{
+    reporter->told_up = false;
+    tell_up(reporter);
+}
+
 bool sr_reporter_says(const char *told, const char *reason)
 {
     static const char digits[] = "0123456789", unit[] = " m"; /* ms, or the word */

@@ -58,6 +58,9 @@ bool sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket,
  * says that nothing was taken. */
 void sr_reporter_answered(struct sr_reporter *reporter, uint32_t ticket,
                           const char *rows, size_t len);
+/* It was up already, and now all subscriptions are granted: what came meanwhile was missed, and
+ * who waits for the connection is called again. */
+void sr_reporter_up_again(struct sr_reporter *reporter);
 /* A trouble has begun, or lasts; or, `text` NULL, is over, if it was there. */
 void sr_reporter_trouble(struct sr_reporter *reporter, enum sr_trouble trouble,
                          const char *text);

@@ -8,9 +8,8 @@
               sizeof((const struct http_step[]){ __VA_ARGS__ }) / \
                   sizeof(struct http_step))
 
-static const char *const names[] = {
-    "auth", "xid", "device", "twin", "poison", "disk"
-};
+static const char *const names[] = { "auth",   "xid",  "device",      "twin",
+                                     "poison", "disk", "subscription" };
 
 static void note_trouble(struct sr_agent *agent, enum sr_trouble trouble,
                          const char *text, void *arg)

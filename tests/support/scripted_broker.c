@@ -62,10 +62,13 @@ static void dissect_subscribe(struct packet *p)
     for (size_t at = 2; at + 2 < p->body_len;) {
         size_t len = word_at(p->body + at);
 
-        if (at + 2 + len > p->body_len)
+        if (at + 2 + len >= p->body_len)
             break;
-        if (p->topics++)
+        if (p->topics)
             p->topic[used++] = ' ';
+        if (p->topics < (int)sizeof p->asked)
+            p->asked[p->topics] = p->body[at + 2 + len];
+        p->topics++;
         memcpy(p->topic + used, p->body + at + 2, len);
         used += len;
         at += 2 + len + 1;
@@ -153,15 +156,19 @@ bool broker_connack(struct broker_connection *c, int code)
     return broker_send(c, (unsigned char[]){ 0x20, 2, 0, (unsigned char)code }, 4);
 }
 
-bool broker_suback(struct broker_connection *c, const struct packet *subscribe)
+bool broker_suback_with(struct broker_connection *c, const struct packet *subscribe,
+                        const unsigned char *codes, int count)
 {
-    unsigned char head[4] = { 0x90, (unsigned char)(2 + subscribe->topics),
+    unsigned char head[4] = { 0x90, (unsigned char)(2 + count),
                               (unsigned char)(subscribe->id >> 8),
                               (unsigned char)subscribe->id };
-    const unsigned char granted[64] = { 0 };
 
-    return broker_send(c, head, 4) &&
-           broker_send(c, granted, (size_t)subscribe->topics);
+    return broker_send(c, head, 4) && broker_send(c, codes, (size_t)count);
+}
+
+bool broker_suback(struct broker_connection *c, const struct packet *subscribe)
+{
+    return broker_suback_with(c, subscribe, subscribe->asked, subscribe->topics);
 }
 
 bool broker_puback(struct broker_connection *c, unsigned id)

@@ -26,9 +26,10 @@ struct packet {
     struct packet *next;
     unsigned connection; /* on which it came */
     int type, flags;
-    uint64_t at_ms;      /* when it had come */
-    unsigned id;         /* message id, if it has one */
-    int topics;          /* in a SUBSCRIBE */
+    uint64_t at_ms;          /* when it had come */
+    unsigned id;             /* message id, if it has one */
+    int topics;              /* in a SUBSCRIBE */
+    unsigned char asked[64]; /* its QoS for each */
     char *topic;         /* of a PUBLISH; of a SUBSCRIBE all of them, a blank between */
     char *payload;       /* of a PUBLISH, NUL-terminated */
     size_t len;          /* of the payload */
@@ -60,9 +61,13 @@ int broker_fd(const struct broker_connection *connection);
 const struct packet *broker_read(struct broker_connection *connection);
 bool broker_send(struct broker_connection *connection, const void *bytes, size_t len);
 bool broker_connack(struct broker_connection *connection, int code);
-/* Grants every topic of `subscribe`. */
+/* Grants every topic of `subscribe` as asked. */
 bool broker_suback(struct broker_connection *connection,
                    const struct packet *subscribe);
+/* With these codes, however many. */
+bool broker_suback_with(struct broker_connection *connection,
+                        const struct packet *subscribe, const unsigned char *codes,
+                        int count);
 bool broker_puback(struct broker_connection *connection, unsigned id);
 bool broker_publish(struct broker_connection *connection, const char *topic,
                     const char *payload, int qos, unsigned id);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench_sandbox.h"
+#include "support/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,8 +100,7 @@ static int remove_entry(const char *path, const struct stat *st, int type,
 
 void bench_sandbox_stop(struct bench_sandbox *sandbox)
 {
-    kill(sandbox->pid, SIGTERM);
-    waitpid(sandbox->pid, NULL, 0);
+    child_end(&sandbox->pid, SIGTERM);
     close(sandbox->out);
     nftw(sandbox->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

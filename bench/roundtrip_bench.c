@@ -8,6 +8,7 @@
  *
  *     roundtrip_bench [rows [replies]]
  */
+#include "support/child.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <mosquitto.h>
@@ -249,8 +250,7 @@ int main(int argc, char **argv)
     mosquitto_disconnect(b.platform);
     mosquitto_loop_stop(b.platform, false);
     mosquitto_destroy(b.platform);
-    kill(broker, SIGTERM);
-    waitpid(broker, NULL, 0);
+    child_end(&broker, SIGTERM);
     free(b.reply_ms);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "test_sandbox.h"
 
 #include "listen.h"
+#include "support/child.h"
 
 #include <arpa/inet.h>
 #include <mosquitto.h>
@@ -158,8 +159,8 @@ static void interrupt_ends_it_at_once(void **state)
 
     sandbox_start(sandbox, "--http-port", "0", "--mqtt-port", "0", NULL);
     begin = test_now_us();
-    kill(sandbox->pid, SIGINT);
-    kill(sandbox->pid, SIGINT);
+    child_signal(sandbox->pid, SIGINT);
+    child_signal(sandbox->pid, SIGINT);
     assert_int_equal(sandbox_await_end(sandbox), 0);
     assert_true(test_now_us() - begin < 15 * 1000 * 1000);
 }
@@ -207,7 +208,7 @@ static void killed_broker_is_reported(void **state)
     int status;
 
     sandbox_start(sandbox, "--http-port", "0", "--mqtt-port", "0", NULL);
-    kill(sandbox->mosquitto_pid, SIGKILL);
+    child_signal(sandbox->mosquitto_pid, SIGKILL);
     status = sandbox_await_end(sandbox);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 128 + SIGKILL);
@@ -225,9 +226,9 @@ static void killed_launcher_takes_the_broker_with_it(void **state)
     sandbox_start(sandbox, "--http-port", "0", "--mqtt-port", "0", NULL);
     snprintf(http, sizeof http, "%d", sandbox->http_port);
     snprintf(mqtt, sizeof mqtt, "%d", sandbox->mqtt_port);
-    kill(sandbox->pid, SIGKILL);
+    child_signal(sandbox->pid, SIGKILL);
     sandbox_await_end(sandbox);
-    while (kill(sandbox->mosquitto_pid, 0) == 0) /* ctest's time limit guards this */
+    while (child_signal(sandbox->mosquitto_pid, 0)) /* ctest's time limit guards this */
         usleep(1000);
     sandbox_start(sandbox, "--http-port", http, "--mqtt-port", mqtt, NULL);
     sandbox_stop(sandbox);
@@ -245,7 +246,7 @@ static void restart_after_kill_finds_ports_and_data(void **state)
     device_register(&device, sandbox, "again");
     assert_int_equal(device_connect(&device), 0);
     for (int i = 0; i < 3; i++) {
-        kill(sandbox->mosquitto_pid, SIGKILL);
+        child_signal(sandbox->mosquitto_pid, SIGKILL);
         sandbox_await_end(sandbox);
         sandbox_start(sandbox, "--http-port", http, "--mqtt-port", mqtt, NULL);
         device_await_loss(&device);

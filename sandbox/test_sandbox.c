@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "test_sandbox.h"
+#include "support/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,7 @@ static int await_end(pid_t pid)
     n = poll(&fd, 1, PATIENCE_MS);
     close(fd.fd);
     if (n != 1)
-        kill(pid, SIGKILL);
+        child_signal(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (n != 1)
         fail_msg("process %d did not end", (int)pid);
@@ -162,7 +163,7 @@ int sandbox_await_end(struct sandbox *sandbox)
 
 void sandbox_stop(struct sandbox *sandbox)
 {
-    kill(sandbox->pid, SIGTERM);
+    child_signal(sandbox->pid, SIGTERM);
     assert_int_equal(sandbox_await_end(sandbox), 0);
 }
 

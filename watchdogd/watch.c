@@ -109,20 +109,27 @@ static void start_again(struct watch *w)
     start_later(w, why);
 }
 
+/* kill(0, ...) would reach our own group, us included: there must be a command. */
+static void signal_command(const struct watch *w, bool group, int signal_number)
+{
+    if (w->pid > 0)
+        kill(group ? -w->pid : w->pid, signal_number);
+}
+
 static void on_deadline(struct watch *w)
 {
     w->deadline_ms = NEVER;
     switch (w->state) {
     case RUNNING:
         wd_say(LOG_ERR, "pid %d gives no sign of life: SIGABRT", (int)w->pid);
-        kill(w->pid, SIGABRT);
+        signal_command(w, false, SIGABRT);
         w->state = ABORTING;
         w->deadline_ms = now_ms() + w->options->grace_ms;
         break;
     case ABORTING:
     case STOPPING:
         wd_say(LOG_ERR, "pid %d does not end: SIGKILL", (int)w->pid);
-        kill(-w->pid, SIGKILL);
+        signal_command(w, true, SIGKILL);
         break;
     case PAUSING: start_again(w); break;
     }
@@ -159,7 +166,7 @@ static void on_end_of_command(struct watch *w, int code, int status)
         end(w, -status);
         return;
     }
-    kill(-w->pid, SIGKILL); /* nothing of it is left beside its successor */
+    signal_command(w, true, SIGKILL); /* nothing of it is left beside its successor */
     start_later(w, why);
 }
 
@@ -191,7 +198,7 @@ static void on_stop_signal(struct watch *w, int signal_number)
         end(w, -signal_number);
         return;
     }
-    kill(-w->pid, signal_number);
+    signal_command(w, true, signal_number);
     if (w->state == STOPPING)
         return;
     w->state = STOPPING;
@@ -206,8 +213,7 @@ static void on_signal(struct watch *w, int signal_number)
     case SIGINT:
     case SIGQUIT: on_stop_signal(w, signal_number); break;
     default:
-        if (w->pid)
-            kill(w->pid, signal_number);
+        signal_command(w, false, signal_number);
         if (signal_number == SIGHUP && w->pid)
             w->hung_up = true;
         else if (signal_number == SIGHUP)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The watchdog as a program, with real patients (patient.c). */
+#include "support/child.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -65,8 +66,7 @@ static int tear_down(void **state)
     struct fixture *fx = *state;
 
     if (fx->pid) {
-        kill(fx->pid, SIGKILL);
-        waitpid(fx->pid, NULL, 0);
+        child_end(&fx->pid, SIGKILL);
     }
     for (int i = 0; i < 2; i++)
         if (fx->fd[i] >= 0)
@@ -337,9 +337,9 @@ static void with_interval_0_no_kicks_are_expected(void **state)
     struct fixture *fx = *state;
 
     watch(fx, "--interval 0", "silent");
-    kill(await_patient(fx), SIGKILL);
+    child_signal(await_patient(fx), SIGKILL);
     await_patient(fx);
-    kill(fx->pid, SIGTERM);
+    child_signal(fx->pid, SIGTERM);
     expect_end_by(fx, SIGTERM);
 }
 
@@ -423,7 +423,7 @@ static void a_command_that_is_gone_later_is_waited_for(void **state)
     patient = await_patient(fx);
     await(fx, OUT, "ready");
     unlink(copy);
-    kill(patient, SIGKILL);
+    child_signal(patient, SIGKILL);
     await(fx, ERR, "cannot be run: No such file or directory; starting it again");
     assert_int_equal(system(command), 0);
     expect_exit(fx, 0);
@@ -438,7 +438,7 @@ static void passes_SIGTERM_on_and_takes_over_the_answer(void **state)
 
     watch(fx, "", "wait");
     await(fx, OUT, "ready");
-    kill(fx->pid, SIGTERM);
+    child_signal(fx->pid, SIGTERM);
     await(fx, OUT, "caught 15");
     expect_exit(fx, 7);
     assert_int_equal(starts(fx), 1);
@@ -452,7 +452,7 @@ static void dies_by_the_signal_that_ended_the_command(void **state)
     for (size_t i = 0; i < 3; i++) {
         watch(fx, "", "sleep");
         await(fx, OUT, "ready");
-        kill(fx->pid, signals[i]);
+        child_signal(fx->pid, signals[i]);
         expect_end_by(fx, signals[i]);
         assert_int_equal(starts(fx), (int)i + 1);
         close(fx->fd[OUT]);
@@ -468,7 +468,7 @@ static void SIGHUP_is_the_commands_own_business(void **state)
 
     watch(fx, "", "wait");
     await(fx, OUT, "ready");
-    kill(fx->pid, SIGHUP);
+    child_signal(fx->pid, SIGHUP);
     await(fx, OUT, "caught 1");
     expect_exit(fx, 7);
 }
@@ -479,7 +479,7 @@ static void what_does_not_end_on_SIGTERM_gets_SIGKILL(void **state)
 
     watch(fx, "--interval 100 --grace 0.1", "stubborn");
     await(fx, OUT, "ready");
-    kill(fx->pid, SIGTERM);
+    child_signal(fx->pid, SIGTERM);
     await(fx, ERR, "does not end: SIGKILL");
     expect_end_by(fx, SIGKILL);
     assert_int_equal(starts(fx), 1);
@@ -491,7 +491,7 @@ static void ends_at_once_in_a_pause(void **state)
 
     watch(fx, "--delay 1000 --max-delay 1000", "crash");
     await(fx, ERR, "starting it again in 1000.0 s");
-    kill(fx->pid, SIGTERM);
+    child_signal(fx->pid, SIGTERM);
     expect_end_by(fx, SIGTERM);
 }
 
@@ -503,7 +503,7 @@ static void the_command_does_not_outlive_the_watchdog(void **state)
     watch(fx, "", "stubborn");
     patient = await_patient(fx);
     await(fx, OUT, "ready");
-    kill(fx->pid, SIGKILL);
+    child_signal(fx->pid, SIGKILL);
     expect_end_by(fx, SIGKILL);
     await_silence(fx, OUT);
     expect_gone(patient);
@@ -561,7 +561,7 @@ static void is_watched_itself_by_systemd(void **state)
         kicks++;
     }
     await(fx, OUT, "ready");
-    kill(fx->pid, SIGTERM);
+    child_signal(fx->pid, SIGTERM);
     while (strcmp(next_datagram(fx), "STOPPING=1") != 0)
         ;
     expect_exit(fx, 7);

@@ -2,6 +2,7 @@
 #include "http/http.h"
 
 #include "support/certificate.h"
+#include "support/child.h"
 #include "support/run.h"
 #include "support/scripted_http.h"
 #include <setjmp.h>
@@ -485,8 +486,7 @@ static void start_tls(struct fixture *fx, struct tls_server *tls)
 static void stop_tls(struct tls_server *tls)
 {
     close(tls->in);
-    kill(tls->pid, SIGKILL);
-    waitpid(tls->pid, NULL, 0);
+    child_end(&tls->pid, SIGKILL);
     remove_certificate(tls->dir);
 }
 

@@ -66,7 +66,7 @@ static void close_output(struct run *run)
 /* The process and what it has started. */
 static void kill_all(const struct run *run)
 {
-    if (run->pid && (run->process || run->output))
+    if (run->pid > 0 && (run->process || run->output))
         kill(-run->pid, SIGKILL);
 }
 

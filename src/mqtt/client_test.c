@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sr_mqtt as applications use it, against a real mosquitto. */
 #include "support/certificate.h"
+#include "support/child.h"
 #include "support/server.h"
 #include <mosquitto.h>
 #include <setjmp.h>
@@ -73,8 +74,7 @@ static void start_broker(void)
 
 static void stop_broker(void)
 {
-    kill(broker.pid, SIGKILL);
-    waitpid(broker.pid, NULL, 0);
+    child_end(&broker.pid, SIGKILL);
 }
 
 static int make_broker(void **state)
@@ -450,7 +450,7 @@ static void what_was_under_way_at_a_loss_is_told(void **state)
     struct fixture *fx = *state;
 
     connect_as(fx, &fx->a, (struct sr_mqtt_options){ 0 });
-    kill(broker.pid, SIGSTOP);
+    child_signal(broker.pid, SIGSTOP);
     for (int i = 0; i < 5; i++)
         assert_int_equal(publish(&fx->a, "x", "x", 1), 0);
     turn_for(fx, 20);

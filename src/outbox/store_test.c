@@ -2,6 +2,7 @@
 /* What store.h says, sentence by sentence. Damage, failing disks and lost power have files of
  * their own. */
 #include "outbox/store_fixture.h"
+#include "support/child.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -105,7 +106,7 @@ static void has_one_owner_among_processes(void **state)
     close(told[0]);
     assert_int_equal(try_open(fx), SR_E_BUSY);
 
-    kill(pid, SIGKILL);
+    child_signal(pid, SIGKILL);
     waitpid(pid, &status, 0);
     open_store(fx);
     expect_rows(fx, 1, 1);

@@ -2,6 +2,7 @@
 /* The reporter over MQTT with TLS, against a real mosquitto. */
 #include "reporter/fixture.h"
 #include "support/certificate.h"
+#include "support/child.h"
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,8 +45,7 @@ static int start_broker(void **state)
 static int stop_broker(void **state)
 {
     (void)state;
-    kill(broker.pid, SIGTERM);
-    waitpid(broker.pid, NULL, 0);
+    child_end(&broker.pid, SIGTERM);
     remove_certificate(broker.dir);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/certificate.h"
+#include "support/child.h"
 #include "support/server.h"
 #include <poll.h>
 #include <setjmp.h>
@@ -132,7 +133,7 @@ static void end_tls(void)
 {
     if (tls_pid <= 0)
         return;
-    kill(-tls_pid, SIGTERM);
+    child_signal_group(tls_pid, SIGTERM);
     waitpid(tls_pid, NULL, 0);
     tls_pid = 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "world.h"
+#include "support/child.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -70,8 +71,8 @@ void world_kill(struct world *world)
 {
     int broker = (int)syscall(SYS_pidfd_open, world->sandbox.mosquitto_pid, 0);
 
-    kill(world->sandbox.mosquitto_pid, SIGKILL);
-    kill(world->sandbox.pid, SIGKILL);
+    child_signal(world->sandbox.mosquitto_pid, SIGKILL);
+    child_signal(world->sandbox.pid, SIGKILL);
     sandbox_await_end(&world->sandbox);
     if (broker >= 0) {
         struct pollfd gone = { .fd = broker, .events = POLLIN };
@@ -200,7 +201,7 @@ int program_await_end(struct program *program, int within_ms)
 
     while (program_read(program, 50))
         if (test_now_us() > until) {
-            kill(program->pid, SIGKILL);
+            child_signal(program->pid, SIGKILL);
             fail_msg("the program still runs after %d ms; stdout: %s stderr: %s",
                      within_ms, program->text[0], program->text[1]);
         }
@@ -214,7 +215,7 @@ int program_interrupt(struct program *program)
     int64_t start = test_now_us();
     int status;
 
-    kill(program->pid, SIGINT);
+    child_signal(program->pid, SIGINT);
     status = program_await_end(program, PATIENCE_MS);
     if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
         fail_msg("ended with %#x; stderr: %s", (unsigned)status, program->text[1]);
@@ -225,7 +226,7 @@ void program_kill(struct program *program)
 {
     if (!program->pid)
         return;
-    kill(program->pid, SIGKILL);
+    child_signal(program->pid, SIGKILL);
     program_await_end(program, PATIENCE_MS);
 }
 

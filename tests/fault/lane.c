@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lane.h"
+#include "support/child.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -185,7 +186,7 @@ void lane_kill(struct lane *lane)
 {
     int status;
 
-    kill(lane->pid, SIGKILL);
+    child_signal(lane->pid, SIGKILL);
     assert_int_equal(waitpid(lane->pid, &status, 0), lane->pid);
     expect_killed(lane, status);
     receiver_turn(lane->receiver);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "station.h"
+#include "support/child.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -76,7 +77,7 @@ void station_kill(struct station *s)
 {
     int status;
 
-    kill(s->pid, SIGKILL);
+    child_signal(s->pid, SIGKILL);
     assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
     s->pid = 0;
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)

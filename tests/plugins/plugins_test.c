@@ -2,6 +2,7 @@
 /* The plugins of plugins/, one after the other, against a whole sandbox: what an operator
  * sees and does over REST. */
 #include "credentials.h"
+#include "support/child.h"
 
 #include <math.h>
 #include <signal.h>
@@ -914,11 +915,11 @@ static void what_was_asked_for_during_an_outage_is_done(void **state)
     (void)state;
     write_counter();
     new_device(&subject, "c8y_Command");
-    kill(subject.agent.pid, SIGSTOP);
+    child_signal(subject.agent.pid, SIGSTOP);
     world_kill(&world);
     world_start(&world, NULL);
     command_counter(&subject, operation);
-    kill(subject.agent.pid, SIGCONT);
+    child_signal(subject.agent.pid, SIGCONT);
     expect_success(&subject, operation);
     expect_text("ran", "ran\n");
     program_interrupt(&subject.agent);

@@ -183,8 +183,8 @@ void sr_reporter_up(struct sr_reporter *reporter)
 
 void sr_reporter_up_again(struct sr_reporter *reporter)
 {
-    reporter->told_up = false;
-    tell_up(reporter);
+    reporter->away = true;
+    tell_connected(reporter);
 }
 
 bool sr_reporter_says(const char *told, const char *reason)

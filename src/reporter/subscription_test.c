@@ -130,6 +130,13 @@ static void no_suback_at_all_is_a_trouble_too(void **state)
     assert_true(broker_connections(fx->broker) > 1);
 }
 
+static void note_connected(struct sr_agent *agent, void *arg)
+{
+    (void)agent;
+    strcat(((struct fixture *)arg)->heard, "connected;");
+}
+
+/* What came before was missed, so "connected" is told a second time. */
 static void operations_come_once_the_topic_is_granted(void **state)
 {
     struct fixture *fx = *state;
@@ -137,8 +144,10 @@ static void operations_come_once_the_topic_is_granted(void **state)
     fx->arg = REFUSE_OPERATIONS;
     with_broker(fx, hesitate);
     sr_agent_on_message(fx->agent, 502, hear, fx);
+    sr_agent_on_connected(fx->agent, note_connected, fx);
     start(fx);
     run_until(fx->agent, strstr(fx->heard, "502,op;"));
+    assert_string_equal(fx->heard, "connected;connected;502,op;");
 }
 
 /* It refuses for ever: rows go all the same, and only the beginning is reported. */

@@ -54,7 +54,8 @@ enum sr_fate {
                           matter, see sr_agent_on_refused() */
     SR_FATE_FULL, /* dropped at the bound; settings full_volatile and full_buffered */
     SR_FATE_EXPIRED, /* its time to live was over */
-    SR_FATE_RETRIES, /* without SR_PRIO_BUF: tried `retries` times */
+    SR_FATE_RETRIES, /* without SR_PRIO_BUF: sent again `retries` times, and not
+                        acknowledged; attempts without a connection do not count */
     SR_FATE_ASLEEP,  /* without SR_PRIO_BUF: the reporter sleeps */
     SR_FATE_POISON,  /* the platform never takes it; set aside in the quarantine file */
     SR_FATE_DAMAGED, /* could not be read back from disk */

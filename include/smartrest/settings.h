@@ -47,7 +47,8 @@ struct sr_agent;
     X(batch_bytes, 65536, 16384, 65536, "bytes",                                       \
       "in one request; MQTT: 16172 at most")                                           \
     X(window, 4, 1, 16, "publishes", "under way without PUBACK; HTTP has one request") \
-    X(retries, 25, 0, 1000000, "times", "a row without SR_PRIO_BUF is sent again")     \
+    X(retries, 25, 0, 1000000, "times",                                                \
+      "a row without SR_PRIO_BUF that reached the server goes again")                  \
     X(capacity, 1048576, 4096, 1073741824, "bytes",                                    \
       "of rows that wait in memory, with what keeping them takes")                     \
     X(outbox_capacity, 16777216, 262144, 1099511627776, "bytes",                       \

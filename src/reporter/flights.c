@@ -228,15 +228,20 @@ static bool suspect_head(struct sr_reporter *reporter)
     return known;
 }
 
-bool sr_flights_fail(struct sr_reporter *reporter, bool lost)
+bool sr_flights_fail(struct sr_reporter *reporter, enum sr_attempt attempt)
 {
-    bool suspected = lost && !reporter->muted && suspect_head(reporter);
+    struct sr_outbox *box = reporter->config.outbox;
+    bool lost = attempt == SR_ATTEMPT_LOST,
+         suspected = lost && !reporter->muted && suspect_head(reporter);
 
     memset(reporter->flights, 0, sizeof reporter->flights);
     reporter->flying = 0;
-    if (!reporter->muted)
-        sr_outbox_fail(reporter->config.outbox,
-                       (uint32_t)reporter->config.settings->retries);
+    if (reporter->muted)
+        return false;
+    if (attempt == SR_ATTEMPT_UNREACHED)
+        sr_outbox_requeue(box);
+    else
+        sr_outbox_fail(box, (uint32_t)reporter->config.settings->retries);
     return suspected;
 }
 

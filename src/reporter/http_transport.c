@@ -36,7 +36,7 @@ struct http_transport {
 
 /* --- pauses ----------------------------------------------------------------- */
 
-static void go_down(struct http_transport *t, bool lost, const char *why,
+static void go_down(struct http_transport *t, enum sr_attempt attempt, const char *why,
                     uint64_t pause_ms)
 {
     char reason[512];
@@ -44,7 +44,7 @@ static void go_down(struct http_transport *t, bool lost, const char *why,
     snprintf(reason, sizeof reason, "%s: %s", t->options.url, why);
     t->healthy_since_ms = SR_NEVER;
     sr_deadline_set(&t->pause, pause_ms);
-    sr_reporter_down(t->reporter, lost, reason);
+    sr_reporter_down(t->reporter, attempt, reason);
 }
 
 /* A success between two failures does not make the next pause a short one. */
@@ -58,9 +58,10 @@ static uint32_t next_pause_ms(struct http_transport *t)
                                   sr_random32());
 }
 
-static void pause_after(struct http_transport *t, bool lost, const char *why)
+static void pause_after(struct http_transport *t, enum sr_attempt attempt,
+                        const char *why)
 {
-    go_down(t, lost, why, next_pause_ms(t));
+    go_down(t, attempt, why, next_pause_ms(t));
 }
 
 static void on_pause_over(void *arg)
@@ -69,7 +70,7 @@ static void on_pause_over(void *arg)
 
     if (t->failed_to_send) {
         t->failed_to_send = false;
-        pause_after(t, false, "out of memory");
+        pause_after(t, SR_ATTEMPT_UNREACHED, "out of memory");
         return;
     }
     sr_reporter_up(t->reporter);
@@ -83,11 +84,11 @@ static bool is_refusal(long status)
     return status == 400 || status == 413 || status == 422;
 }
 
-/* Whoever says 503 or 429 says nothing of the rows; other failures of a server may be
- * due to one of them. */
-static bool may_be_the_rows(long status)
+/* A failure of the server may be due to one of the rows. Other answers are not the platform's about
+ * rows: those of portals and proxies. */
+static enum sr_attempt attempt_by(long status)
 {
-    return status >= 500 && status != 503;
+    return status >= 500 ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED;
 }
 
 static void on_refused(struct http_transport *t, long status, const char *why)
@@ -95,9 +96,9 @@ static void on_refused(struct http_transport *t, long status, const char *why)
     const struct sr_refusal refusal = { .why = why, .too_large = status == 413 };
 
     if (sr_reporter_refused(t->reporter, t->ticket, &refusal))
-        go_down(t, false, why, SR_BACKOFF_FIRST_MS);
+        go_down(t, SR_ATTEMPT_UNREACHED, why, SR_BACKOFF_FIRST_MS);
     else
-        pause_after(t, false, why);
+        pause_after(t, SR_ATTEMPT_UNREACHED, why);
 }
 
 static void tell_unauthorised(struct http_transport *t, const char *why)
@@ -112,7 +113,7 @@ static void tell_unauthorised(struct http_transport *t, const char *why)
 static void on_unauthorised(struct http_transport *t, const char *why)
 {
     tell_unauthorised(t, why);
-    pause_after(t, false, why);
+    pause_after(t, SR_ATTEMPT_UNREACHED, why);
 }
 
 /* As long as the server asks for, and our own pause on top, that not all come at the same
@@ -125,7 +126,7 @@ static void on_busy(struct http_transport *t, const struct sr_http_result *resul
 
     if (asked_s > most_s)
         asked_s = most_s;
-    go_down(t, false, why, 1000 * asked_s + next_pause_ms(t));
+    go_down(t, SR_ATTEMPT_ANSWERED, why, 1000 * asked_s + next_pause_ms(t));
 }
 
 static void on_status(struct http_transport *t, const struct sr_http_result *result)
@@ -141,7 +142,7 @@ static void on_status(struct http_transport *t, const struct sr_http_result *res
     else if (status == 429 || status == 503)
         on_busy(t, result, why);
     else
-        pause_after(t, may_be_the_rows(status), why);
+        pause_after(t, attempt_by(status), why);
 }
 
 static void on_success(struct http_transport *t, const struct sr_http_result *result)
@@ -162,7 +163,7 @@ static void on_answer(void *arg, const struct sr_http_result *result)
     if (!result->rc && whole) {
         on_success(t, result);
     } else if (!result->rc && result->status == 200) {
-        pause_after(t, true, "answered before it had all of the request");
+        pause_after(t, SR_ATTEMPT_LOST, "answered before it had all of the request");
     } else if (!result->rc) {
         on_status(t, result);
     } else if (result->rc == SR_E_TOOBIG && whole) {
@@ -171,7 +172,8 @@ static void on_answer(void *arg, const struct sr_http_result *result)
             sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
         sr_reporter_acked(t->reporter, t->ticket);
     } else {
-        pause_after(t, sr_http_began(result), result->error);
+        pause_after(t, sr_http_began(result) ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED,
+                    result->error);
     }
 }
 
@@ -217,7 +219,7 @@ static void drop(struct sr_transport *transport, const char *reason)
 
     sr_http_cancel(t->request);
     t->request = NULL;
-    pause_after(t, true, reason);
+    pause_after(t, SR_ATTEMPT_LOST, reason);
 }
 
 static void free_transport(struct sr_transport *transport)

@@ -294,7 +294,8 @@ static void on_down(void *arg, bool was_up, const char *reason)
     sr_deadline_clear(&t->subscribe_deadline);
     if (end.connack == 4 || end.connack == 5)
         sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, reason);
-    suspected = sr_reporter_down(t->reporter, was_up, reason);
+    suspected = sr_reporter_down(
+        t->reporter, was_up ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED, reason);
     look_for_twin(t, &end, was_up, suspected, reason);
     set_patience(t);
 }

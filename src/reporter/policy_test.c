@@ -45,6 +45,71 @@ static void a_buffered_row_outlives_any_number_of_failures(void **state)
     assert_int_equal(stats_of(fx).rows_given_up, 1);
 }
 
+static void take_one_and_close(struct broker_connection *connection, void *arg)
+{
+    (void)arg;
+    if (broker_welcome(connection))
+        broker_next_publish(connection);
+}
+
+static void by_mqtt_a_publish_that_was_written_counts_as_well(void **state)
+{
+    struct fixture *fx = *state;
+
+    with_broker(fx, take_one_and_close);
+    assert_int_equal(sr_agent_set(fx->agent, "retries", "2"), 0);
+    send_row(fx, "103,1");
+    start(fx);
+    run_until(fx->agent, stats_of(fx).rows_given_up == 1);
+    assert_int_equal(broker_count(fx->broker, PUBLISH), 3);
+}
+
+static void a_server_that_is_busy_has_been_reached(void **state)
+{
+    struct fixture *fx = *state;
+
+    WITH_HTTP(fx, { HTTP_ANSWER, 503, "" });
+    assert_int_equal(sr_agent_set(fx->agent, "retries", "1"), 0);
+    send_row(fx, "103,1");
+    start(fx);
+    run_until(fx->agent, stats_of(fx).rows_given_up == 1);
+    assert_int_equal(scripted_http_requests(fx->http), 2);
+}
+
+static void by_http_an_attempt_without_a_connection_is_no_failure_either(void **state)
+{
+    static const struct http_step fine = { HTTP_ANSWER, 200, "" };
+    struct fixture *fx = *state;
+    uint16_t port = free_port();
+
+    make_agent(fx, port);
+    assert_int_equal(sr_reporter_new_http(fx->agent, &fx->reporter), 0);
+    assert_int_equal(sr_agent_set(fx->agent, "retries", "0"), 0);
+    send_row(fx, "103,1");
+    start(fx);
+    run_until(fx->agent, stats_of(fx).requests_sent >= 3);
+    assert_int_equal(stats_of(fx).rows_waiting, 1);
+    assert_int_equal(stats_of(fx).rows_given_up, 0);
+    fx->http = scripted_http_start(port, &fine, 1);
+    assert_non_null(fx->http);
+    run_until(fx->agent, stats_of(fx).rows_acked == 1);
+}
+
+/* A page of a portal, a proxy that wants a password: not the platform's words. */
+static void an_answer_that_is_not_the_platforms_is_no_failure(void **state)
+{
+    struct fixture *fx = *state;
+
+    WITH_HTTP(fx, { HTTP_ANSWER, 302, "" }, { HTTP_ANSWER, 407, "" },
+              { HTTP_ANSWER, 404, "" }, { HTTP_ANSWER, 401, "" },
+              { HTTP_ANSWER, 200, "" });
+    assert_int_equal(sr_agent_set(fx->agent, "retries", "0"), 0);
+    send_row(fx, "103,1");
+    start(fx);
+    run_until(fx->agent, stats_of(fx).rows_acked == 1);
+    assert_int_equal(stats_of(fx).rows_given_up, 0);
+}
+
 static void waiting_for_a_connection_is_no_failure(void **state)
 {
     struct fixture *fx = *state;
@@ -285,6 +350,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_volatile_row_is_given_up_after_all_retries),
         TEST(a_buffered_row_outlives_any_number_of_failures),
+        TEST(by_mqtt_a_publish_that_was_written_counts_as_well),
+        TEST(a_server_that_is_busy_has_been_reached),
+        TEST(by_http_an_attempt_without_a_connection_is_no_failure_either),
+        TEST(an_answer_that_is_not_the_platforms_is_no_failure),
         TEST(waiting_for_a_connection_is_no_failure),
         TEST(an_answer_beyond_the_limit_does_not_bring_the_rows_again),
         TEST(asleep_it_keeps_buffered_rows_and_discards_others),

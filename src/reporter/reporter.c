@@ -214,7 +214,8 @@ static void tell_down(const struct sr_reporter *reporter, const char *reason)
         SR_LOG(begins ? SR_LOG_WARNING : SR_LOG_NOTICE, "%s; trying again", reason);
 }
 
-bool sr_reporter_down(struct sr_reporter *reporter, bool lost, const char *reason)
+bool sr_reporter_down(struct sr_reporter *reporter, enum sr_attempt attempt,
+                      const char *reason)
 {
     bool suspected;
 
@@ -225,7 +226,7 @@ bool sr_reporter_down(struct sr_reporter *reporter, bool lost, const char *reaso
     reporter->up = reporter->told_up = reporter->stats.connected = false;
     reporter->away |= !reporter->refused;
     reporter->refused = false;
-    suspected = sr_flights_fail(reporter, lost);
+    suspected = sr_flights_fail(reporter, attempt);
     sr_deadline_clear(&reporter->wait);
     sr_deadline_clear(&reporter->overdue);
     sr_reporter_settle(reporter);

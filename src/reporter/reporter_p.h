@@ -96,7 +96,7 @@ void sr_flights_land(struct sr_reporter *reporter, struct flight *flight);
 /* The rows of one that was not taken wait again. */
 void sr_flights_return(struct sr_reporter *reporter, struct flight *flight);
 /* All have failed. Returns whether a row is suspected to be why. */
-bool sr_flights_fail(struct sr_reporter *reporter, bool lost);
+bool sr_flights_fail(struct sr_reporter *reporter, enum sr_attempt attempt);
 bool sr_flights_refused(struct sr_reporter *reporter, struct flight *flight,
                         const struct sr_refusal *refusal);
 /* Nothing else waits: what of the rows that were put aside? True if some wait now. */

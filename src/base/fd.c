@@ -101,29 +101,39 @@ void sr_fd_seal(int fd)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-void sr_fd_foresee(int ret_next[2])
-{
-    ret_next[0] = ret_next[1] = -1;
-    if (sr_fd_pipe(ret_next, 0))
-        return;
-    close(ret_next[0]);
-    close(ret_next[1]);
-}
-
 /* A socket that socketpair() made has no name. */
-static bool is_of_pair(int fd)
+static bool is_open_pair(int fd)
 {
     struct sockaddr name;
     socklen_t len = sizeof name;
 
     return getsockname(fd, &name, &len) == 0 && name.sa_family == AF_UNIX &&
-           len == sizeof name.sa_family;
+           len == sizeof name.sa_family && !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 }
 
-void sr_fd_seal_pair(const int next[2])
+/* The kernel gives the lowest free number. Behind this one there is room for what other threads
+ * open meanwhile. */
+void sr_fd_look(struct sr_fd_view *ret_view)
 {
-    if (!is_of_pair(next[0]) || !is_of_pair(next[1]))
-        return;
-    sr_fd_seal(next[0]);
-    sr_fd_seal(next[1]);
+    int saved = errno, next = fcntl(0, F_DUPFD_CLOEXEC, 3);
+
+    *ret_view = (struct sr_fd_view){ .end = 3 };
+    if (next >= 0) {
+        close(next);
+        ret_view->end = next + 64 < SR_FD_VIEW ? next + 64 : SR_FD_VIEW;
+    }
+    for (int fd = 3; fd < ret_view->end; fd++)
+        if (is_open_pair(fd))
+            ret_view->pairs[fd / 64] |= UINT64_C(1) << fd % 64;
+    errno = saved;
+}
+
+void sr_fd_seal_pairs(const struct sr_fd_view *before)
+{
+    int saved = errno;
+
+    for (int fd = 3; fd < before->end; fd++)
+        if (!(before->pairs[fd / 64] >> fd % 64 & 1) && is_open_pair(fd))
+            sr_fd_seal(fd);
+    errno = saved;
 }

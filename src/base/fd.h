@@ -5,6 +5,7 @@
 #ifndef BASE_FD_H
 #define BASE_FD_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Opens /dev/null as each of 0, 1 and 2 that is closed; they stay until the process ends or puts
@@ -27,11 +28,17 @@ void sr_fd_seal(int fd);
 /* For a library's call that makes a pair of sockets which it keeps to itself, without
  * close-on-exec:
  *
- *     sr_fd_foresee(next); curl_multi_init(); sr_fd_seal_pair(next);
+ *     sr_fd_look(&before); curl_multi_init(); sr_fd_seal_pairs(&before);
  *
- * The kernel gives the lowest free numbers. Where another thread was faster, these are no such pair,
- * and stay as they are. */
-void sr_fd_foresee(int ret_next[2]);
-void sr_fd_seal_pair(const int next[2]);
+ * A pair without close-on-exec that another thread makes in just these microseconds is sealed,
+ * too; descriptors from SR_FD_VIEW on are not looked at. */
+enum { SR_FD_VIEW = 1024 };
+struct sr_fd_view {
+    uint64_t
+        pairs[SR_FD_VIEW / 64]; /* a bit for each number: open, and of such a pair */
+    int end;                    /* numbers from here on were free */
+};
+void sr_fd_look(struct sr_fd_view *ret_view);
+void sr_fd_seal_pairs(const struct sr_fd_view *before);
 
 #endif

@@ -125,29 +125,44 @@ static void without_descriptors_it_is_an_error(void **state)
     without(4, says_that_there_are_none);
 }
 
-static void only_a_pair_of_sockets_is_sealed(void **state)
+static void new_pairs_are_sealed_and_nothing_else(void **state)
 {
-    int next[2], pair[2], pipe_ends[2], named;
+    int old[2], pair[2], ends[2], named = socket(AF_INET, SOCK_STREAM, 0);
+    struct sr_fd_view before;
 
     (void)state;
-    sr_fd_foresee(next);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, old), 0);
+    sr_fd_look(&before);
+    assert_int_equal(pipe(ends), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    assert_memory_equal(pair, next, sizeof pair);
-    sr_fd_seal_pair(next);
+    sr_fd_seal_pairs(&before);
     assert_true(is_good(pair[0]) && is_good(pair[1]));
+    assert_false(is_good(old[0]) || is_good(old[1]));
+    assert_false(is_good(ends[0]) || is_good(ends[1]) || is_good(named));
 
-    assert_int_equal(pipe(pipe_ends), 0);
-    sr_fd_seal_pair(pipe_ends);
-    assert_false(is_good(pipe_ends[0]) || is_good(pipe_ends[1]));
-    named = socket(AF_INET, SOCK_STREAM, 0);
-    sr_fd_seal_pair((const int[]){ named, named });
-    assert_false(is_good(named));
-    sr_fd_seal_pair((const int[]){ -1, -1 });
     close(named);
     for (int i = 0; i < 2; i++) {
+        close(old[i]);
         close(pair[i]);
-        close(pipe_ends[i]);
+        close(ends[i]);
     }
+}
+
+/* A thread of ours opened and closed a file between the look and the pair. */
+static void a_pair_is_found_where_a_file_was(void **state)
+{
+    int file = open("/dev/null", O_RDONLY), pair[2];
+    struct sr_fd_view before;
+
+    (void)state;
+    sr_fd_look(&before);
+    close(file);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(pair[0], file);
+    sr_fd_seal_pairs(&before);
+    assert_true(is_good(pair[0]) && is_good(pair[1]));
+    close(pair[0]);
+    close(pair[1]);
 }
 
 int main(void)
@@ -157,7 +172,8 @@ int main(void)
         cmocka_unit_test(what_is_opened_is_close_on_exec_and_above_2),
         cmocka_unit_test(what_others_opened_is_raised),
         cmocka_unit_test(without_descriptors_it_is_an_error),
-        cmocka_unit_test(only_a_pair_of_sockets_is_sealed),
+        cmocka_unit_test(new_pairs_are_sealed_and_nothing_else),
+        cmocka_unit_test(a_pair_is_found_where_a_file_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

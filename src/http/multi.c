@@ -113,13 +113,13 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 int sr_multi_init(struct sr_multi *multi, struct sr_loop *loop,
                   void (*after)(void *arg), void *arg)
 {
-    int wake_up[2]; /* which we do not use, and libcurl makes all the same */
+    struct sr_fd_view before; /* the pair that curl_multi_wakeup() is for */
 
     pthread_once(&curl_once, init_curl);
     *multi = (struct sr_multi){ .loop = loop, .after = after, .arg = arg };
-    sr_fd_foresee(wake_up);
+    sr_fd_look(&before);
     multi->curl = curl_global ? NULL : curl_multi_init();
-    sr_fd_seal_pair(wake_up);
+    sr_fd_seal_pairs(&before);
     if (!multi->curl || sr_deadline_init(&multi->timeout, loop, on_timeout, multi)) {
         sr_multi_release(multi);
         return SR_E_NOMEM;

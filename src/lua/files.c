@@ -126,6 +126,7 @@ static int io_default(lua_State *L)
 static int io_lines(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
+    luaL_Stream *stream;
     struct stat info;
 
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
@@ -134,7 +135,11 @@ static int io_lines(lua_State *L)
         return luaL_error(L, "%s: %s", path, strerror(EMFILE));
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
+    sr_fd_reserve();
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    stream = luaL_testudata(L, lua_gettop(L), LUA_FILEHANDLE); /* 5.3 keeps it back */
+    if (stream && stream->f)
+        sr_fd_seal(fileno(stream->f));
     return lua_gettop(L);
 }
 
@@ -204,9 +209,11 @@ int sr_lua_push_file(lua_State *L, const char *text, size_t len, lua_CFunction c
     if (!has_room(L))
         return fail(L, "popen", EMFILE);
     stream = push_stream(L);
+    sr_fd_reserve();
     file = tmpfile();
     if (!file)
         return fail(L, "popen", errno);
+    sr_fd_seal(fileno(file));
     if (fwrite(text, 1, len, file) != len || fflush(file)) {
         fclose(file);
         return fail(L, "popen", EIO);

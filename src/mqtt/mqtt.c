@@ -385,13 +385,13 @@ static struct mosquitto *new_mosquitto(struct sr_mqtt_link *mqtt)
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     struct mosquitto *client;
     struct sigaction before;
-    int pair[2]; /* that it keeps for threads */
+    struct sr_fd_view view; /* the pair that its threads would have */
 
     pthread_mutex_lock(&one_at_a_time);
     sigaction(SIGPIPE, NULL, &before);
-    sr_fd_foresee(pair);
+    sr_fd_look(&view);
     client = mosquitto_new(mqtt->options.client_id, !mqtt->options.keep_session, mqtt);
-    sr_fd_seal_pair(pair);
+    sr_fd_seal_pairs(&view);
     sigaction(SIGPIPE, &before, NULL);
     pthread_mutex_unlock(&one_at_a_time);
     return client;

@@ -14,8 +14,7 @@ struct example {
 static struct world world;
 static struct example by_http = { .id = "gw-lua-http",
                                   .listening = "connect: subscribed" };
-static struct example by_mqtt = { .id = "gw-lua-mqtt",
-                                  .listening = "connected and subscribed" };
+static struct example by_mqtt = { .id = "gw-lua-mqtt", .listening = "mqtt: connected" };
 
 static void write_credentials(const char *path, const char *id)
 {

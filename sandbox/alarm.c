@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /alarm/alarms */
 #include "documents.h"
+#include "params.h"
 
 #include <string.h>
 #include <strings.h>
@@ -144,6 +145,28 @@ static void change(struct sb_rest *rest, const struct sb_call *call,
     json_decref(alarm.body);
 }
 
+/* A status and nothing else. */
+static bool is_status_only(const json_t *body, struct sb_reply *reply)
+{
+    const char *key;
+    json_t *value;
+
+    if (!json_object_get(body, "status")) {
+        sb_reply_error(reply, 422, "alarm", "`status` is missing");
+        return false;
+    }
+    json_object_foreach((json_t *)(uintptr_t)body, key, value)
+    {
+        if (strcmp(key, "status") != 0) {
+            sb_reply_error(reply, 422, "alarm",
+                           "`%.60s`: of many alarms only the status can be changed",
+                           key);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* All that the query names get the body's status. */
 static void change_list(struct sb_rest *rest, const struct sb_call *call,
                         const struct sb_args *args, struct sb_reply *reply)
@@ -154,9 +177,7 @@ static void change_list(struct sb_rest *rest, const struct sb_call *call,
     const char *status;
 
     json_object_set(patch, "status", json_object_get(call->body, "status"));
-    if (!json_object_get(patch, "status")) {
-        sb_reply_error(reply, 422, "alarm", "`status` is missing");
-    } else if (check_words(patch, reply)) {
+    if (is_status_only(call->body, reply) && check_words(patch, reply)) {
         status = sb_json_text(patch, "status");
         sb_select_text(&select, "status = ?", status);
         sb_select_text(&select, ", body = json_set(body, '$.status', ?) WHERE 1",
@@ -214,12 +235,12 @@ static void remove_list(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_alarm_routes[] = {
-    {"POST",    "/alarm/alarms",       create     },
-    { "GET",    "/alarm/alarms/count", count      },
-    { "GET",    "/alarm/alarms",       list       },
-    { "PUT",    "/alarm/alarms",       change_list},
-    { "DELETE", "/alarm/alarms",       remove_list},
-    { "GET",    "/alarm/alarms/{}",    get        },
-    { "PUT",    "/alarm/alarms/{}",    change     },
-    { NULL,     NULL,                  NULL       },
+    {"POST",    "/alarm/alarms",       create,      sb_alarm_params},
+    { "GET",    "/alarm/alarms/count", count,       sb_alarm_params},
+    { "GET",    "/alarm/alarms",       list,        sb_alarm_params},
+    { "PUT",    "/alarm/alarms",       change_list, sb_alarm_params},
+    { "DELETE", "/alarm/alarms",       remove_list, sb_alarm_params},
+    { "GET",    "/alarm/alarms/{}",    get,         NULL           },
+    { "PUT",    "/alarm/alarms/{}",    change,      NULL           },
+    { NULL,     NULL,                  NULL,        NULL           },
 };

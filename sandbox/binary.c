@@ -2,6 +2,7 @@
 #include "binary.h"
 
 #include "documents.h"
+#include "params.h"
 #include "range.h"
 #include "upload.h"
 
@@ -296,7 +297,8 @@ struct sb_upload *sb_binary_begin(struct sb_rest *rest, const struct sb_call *ca
     struct target target;
 
     parse_target(call->path, &target);
-    if (!is_user(call, reply) || !may(rest, call, &target, SB_WRITE, reply) ||
+    if (!is_user(call, reply) || !sb_rest_query_ok(call, reply) ||
+        !may(rest, call, &target, SB_WRITE, reply) ||
         !fits_method(rest, call, &target, reply) ||
         !fits_type(&target, content_type, reply))
         return NULL;
@@ -650,14 +652,14 @@ static void refuse_json(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_binary_routes[] = {
-    {"GET",     "/inventory/binaries",       list             },
-    { "POST",   "/inventory/binaries",       refuse_json      },
-    { "GET",    "/inventory/binaries/{}",    get              },
-    { "PUT",    "/inventory/binaries/{}",    refuse_json      },
-    { "DELETE", "/inventory/binaries/{}",    remove_one       },
-    { "GET",    "/event/events/{}/binaries", get_attachment   },
-    { "POST",   "/event/events/{}/binaries", refuse_json      },
-    { "PUT",    "/event/events/{}/binaries", refuse_json      },
-    { "DELETE", "/event/events/{}/binaries", remove_attachment},
-    { NULL,     NULL,                        NULL             },
+    {"GET",     "/inventory/binaries",       list,              sb_inventory_params},
+    { "POST",   "/inventory/binaries",       refuse_json,       NULL               },
+    { "GET",    "/inventory/binaries/{}",    get,               NULL               },
+    { "PUT",    "/inventory/binaries/{}",    refuse_json,       NULL               },
+    { "DELETE", "/inventory/binaries/{}",    remove_one,        NULL               },
+    { "GET",    "/event/events/{}/binaries", get_attachment,    NULL               },
+    { "POST",   "/event/events/{}/binaries", refuse_json,       NULL               },
+    { "PUT",    "/event/events/{}/binaries", refuse_json,       NULL               },
+    { "DELETE", "/event/events/{}/binaries", remove_attachment, NULL               },
+    { NULL,     NULL,                        NULL,              NULL               },
 };

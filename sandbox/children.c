@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* /inventory/managedObjects/<id>/childDevices, childAssets, childAdditions */
+#include "params.h"
 #include "rest_impl.h"
 
 #include <string.h>
@@ -24,28 +25,26 @@ static int64_t parent_of(struct sb_rest *rest, const struct sb_call *call,
     return sb_may(rest, call, parent, access, "inventory", reply) ? parent : 0;
 }
 
+/* A reference to a child; what is asked for here is the child as a whole. Only the
+ * lists inside of a managed object are short (inventory.c). */
 static json_t *item(struct sb_rest *rest, const struct sb_call *call, int64_t parent,
                     const char *kind, int64_t child)
 {
     json_t *json = json_object();
 
-    json_object_set_new(json, "managedObject", sb_object_reference(rest, call, child));
+    json_object_set_new(json, "managedObject", sb_object_get(rest, call, child));
     json_object_set_new(json, "self",
                         sb_json_link(call, "/inventory/managedObjects/%lld/%s/%lld",
                                      (long long)parent, kind, (long long)child));
     return json;
 }
 
-/* The child named in the body, or made of it; 0 with an error. */
-static int64_t child_of(struct sb_rest *rest, const struct sb_call *call,
-                        struct sb_reply *reply)
+/* The child that `reference` names, {"id": ...}; 0 with an error. */
+static int64_t referenced(struct sb_rest *rest, const struct sb_call *call,
+                          const json_t *reference, struct sb_reply *reply)
 {
-    const json_t *reference = json_object_get(call->body, "managedObject");
-    int64_t child;
+    int64_t child = sb_id(sb_json_text(reference, "id"));
 
-    if (!reference)
-        return sb_object_create(rest, call, call->body, reply);
-    child = sb_id(sb_json_text(reference, "id"));
     return sb_may(rest, call, child, SB_WRITE, "inventory", reply) ? child : 0;
 }
 
@@ -58,9 +57,8 @@ static bool is_below(struct sb_rest *rest, int64_t object, int64_t ancestor)
                      "ii", object, ancestor) != 0;
 }
 
-static void link_child(struct sb_rest *rest, const struct sb_call *call,
-                       const char *kind, int64_t parent, int64_t child,
-                       struct sb_reply *reply)
+static bool link_child(struct sb_rest *rest, const char *kind, int64_t parent,
+                       int64_t child, struct sb_reply *reply)
 {
     if (is_below(rest, parent, child))
         sb_reply_error(reply, 422, "inventory",
@@ -70,20 +68,71 @@ static void link_child(struct sb_rest *rest, const struct sb_call *call,
                     kind, parent, child) < 0)
         sb_reply_error(reply, 500, "inventory", "the store could not be written");
     else
+        return true;
+    return false;
+}
+
+/* {"managedObject": {"id": ...}}: answered by the reference. */
+static void link_one(struct sb_rest *rest, const struct sb_call *call, const char *kind,
+                     int64_t parent, const json_t *reference, struct sb_reply *reply)
+{
+    int64_t child = referenced(rest, call, reference, reply);
+
+    if (child && link_child(rest, kind, parent, child, reply))
         sb_reply_created(call, reply, item(rest, call, parent, kind, child));
+}
+
+/* {"references": [{"managedObject": {"id": ...}}, ...]}: all or none. */
+static void link_many(struct sb_rest *rest, const struct sb_call *call,
+                      const char *kind, int64_t parent, const json_t *references,
+                      struct sb_reply *reply)
+{
+    json_t *linked = json_array();
+    const json_t *reference;
+    size_t i;
+
+    json_array_foreach(references, i, reference)
+    {
+        int64_t child =
+            referenced(rest, call, json_object_get(reference, "managedObject"), reply);
+
+        if (!child || !link_child(rest, kind, parent, child, reply))
+            break;
+        json_array_append_new(linked, item(rest, call, parent, kind, child));
+    }
+    if (reply->status < 400)
+        sb_reply_object(call, reply, 201, json_pack("{s:O}", "references", linked));
+    json_decref(linked);
+}
+
+/* A managed object, to be made: answered by the object. */
+static void link_new(struct sb_rest *rest, const struct sb_call *call, const char *kind,
+                     int64_t parent, struct sb_reply *reply)
+{
+    int64_t child = sb_object_create(rest, call, call->body, reply);
+
+    if (child && link_child(rest, kind, parent, child, reply))
+        sb_reply_created(call, reply, sb_object_get(rest, call, child));
 }
 
 static void create(struct sb_rest *rest, const struct sb_call *call,
                    const struct sb_args *args, struct sb_reply *reply)
 {
-    int64_t parent = parent_of(rest, call, args, SB_WRITE, reply), child;
+    const json_t *one = json_object_get(call->body, "managedObject");
+    const json_t *many = json_object_get(call->body, "references");
+    int64_t parent = parent_of(rest, call, args, SB_WRITE, reply);
 
     if (!parent)
         return;
     sb_store_begin(rest->store);
-    child = child_of(rest, call, reply);
-    if (child)
-        link_child(rest, call, args->path[1], parent, child, reply);
+    if (one)
+        link_one(rest, call, args->path[1], parent, one, reply);
+    else if (many && !json_is_array(many))
+        sb_reply_error(reply, 422, "inventory", "`references` has to be a list");
+    else if (many)
+        link_many(rest, call, args->path[1], parent, many, reply);
+    else
+        link_new(rest, call, args->path[1], parent, reply);
     sb_end_changes(rest, reply);
 }
 
@@ -160,9 +209,9 @@ static void unlink_child(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_child_routes[] = {
-    {"POST",    "/inventory/managedObjects/{}/{}",    create      },
-    { "GET",    "/inventory/managedObjects/{}/{}",    list        },
-    { "GET",    "/inventory/managedObjects/{}/{}/{}", get         },
-    { "DELETE", "/inventory/managedObjects/{}/{}/{}", unlink_child},
-    { NULL,     NULL,                                 NULL        },
+    {"POST",    "/inventory/managedObjects/{}/{}",    create,       sb_page_params},
+    { "GET",    "/inventory/managedObjects/{}/{}",    list,         sb_page_params},
+    { "GET",    "/inventory/managedObjects/{}/{}/{}", get,          NULL          },
+    { "DELETE", "/inventory/managedObjects/{}/{}/{}", unlink_child, NULL          },
+    { NULL,     NULL,                                 NULL,         NULL          },
 };

@@ -7,6 +7,7 @@
  * Passwords are kept as they are, in a file that only its owner reads: a device
  * that lost the answer asks again and gets the same. */
 #include "devices.h"
+#include "params.h"
 #include "rest_impl.h"
 
 #include <errno.h>
@@ -317,11 +318,11 @@ static void ask(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_device_routes[] = {
-    {"POST",    "/devicecontrol/newDeviceRequests",    create        },
-    { "GET",    "/devicecontrol/newDeviceRequests",    list          },
-    { "GET",    "/devicecontrol/newDeviceRequests/{}", get           },
-    { "PUT",    "/devicecontrol/newDeviceRequests/{}", change        },
-    { "DELETE", "/devicecontrol/newDeviceRequests/{}", remove_request},
-    { "POST",   "/devicecontrol/deviceCredentials",    ask           },
-    { NULL,     NULL,                                  NULL          },
+    {"POST",    "/devicecontrol/newDeviceRequests",    create,         sb_request_params},
+    { "GET",    "/devicecontrol/newDeviceRequests",    list,           sb_request_params},
+    { "GET",    "/devicecontrol/newDeviceRequests/{}", get,            NULL             },
+    { "PUT",    "/devicecontrol/newDeviceRequests/{}", change,         NULL             },
+    { "DELETE", "/devicecontrol/newDeviceRequests/{}", remove_request, NULL             },
+    { "POST",   "/devicecontrol/deviceCredentials",    ask,            NULL             },
+    { NULL,     NULL,                                  NULL,           NULL             },
 };

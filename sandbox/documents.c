@@ -360,7 +360,7 @@ bool sb_document_select(const struct sb_call *call, const struct sb_args *args,
                         struct sb_reply *reply)
 {
     static const char *const lists[][2] = {
-        {"status",    " AND instr(',' || ? || ',', ',' || status || ',')"         },
+        {"status",    " AND instr(',' || upper(?) || ',', ',' || status || ',')"  },
         { "severity", " AND instr(',' || upper(?) || ',', ',' || severity || ',')"},
         { "type",     " AND type = ?"                                             },
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /event/events */
 #include "documents.h"
+#include "params.h"
 
 static void create(struct sb_rest *rest, const struct sb_call *call,
                    const struct sb_args *args, struct sb_reply *reply)
@@ -69,11 +70,11 @@ static void remove_list(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_event_routes[] = {
-    {"POST",    "/event/events",    create     },
-    { "GET",    "/event/events",    list       },
-    { "DELETE", "/event/events",    remove_list},
-    { "GET",    "/event/events/{}", get        },
-    { "PUT",    "/event/events/{}", change     },
-    { "DELETE", "/event/events/{}", remove_one },
-    { NULL,     NULL,               NULL       },
+    {"POST",    "/event/events",    create,      sb_event_params},
+    { "GET",    "/event/events",    list,        sb_event_params},
+    { "DELETE", "/event/events",    remove_list, sb_event_params},
+    { "GET",    "/event/events/{}", get,         NULL           },
+    { "PUT",    "/event/events/{}", change,      NULL           },
+    { "DELETE", "/event/events/{}", remove_one,  NULL           },
+    { NULL,     NULL,               NULL,        NULL           },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /identity: external ids */
 #include "collection.h"
+#include "params.h"
 #include "rest_impl.h"
 
 #include <string.h>
@@ -131,9 +132,9 @@ static void list(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_identity_routes[] = {
-    {"GET",     "/identity/externalIds/{}/{*}",       get      },
-    { "DELETE", "/identity/externalIds/{}/{*}",       remove_id},
-    { "POST",   "/identity/globalIds/{}/externalIds", create   },
-    { "GET",    "/identity/globalIds/{}/externalIds", list     },
-    { NULL,     NULL,                                 NULL     },
+    {"GET",     "/identity/externalIds/{}/{*}",       get,       NULL          },
+    { "DELETE", "/identity/externalIds/{}/{*}",       remove_id, NULL          },
+    { "POST",   "/identity/globalIds/{}/externalIds", create,    sb_page_params},
+    { "GET",    "/identity/globalIds/{}/externalIds", list,      sb_page_params},
+    { NULL,     NULL,                                 NULL,      NULL          },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /inventory/managedObjects */
 #include "collection.h"
+#include "params.h"
 #include "rest_impl.h"
 
 #include <stdlib.h>
@@ -38,17 +39,6 @@ static json_t *reference(const struct sb_call *call, int64_t id, const char *nam
     json_object_set_new(
         json, "self",
         sb_json_link(call, "/inventory/managedObjects/%lld", (long long)id));
-    return json;
-}
-
-json_t *sb_object_reference(struct sb_rest *rest, const struct sb_call *call,
-                            int64_t id)
-{
-    sqlite3_stmt *query =
-        sb_query(rest->store, "SELECT name FROM managed_object WHERE id = ?", "i", id);
-    json_t *json = sb_row(query) ? reference(call, id, sb_column(query, 0)) : NULL;
-
-    sb_done(query);
     return json;
 }
 
@@ -454,10 +444,10 @@ static void list(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_inventory_routes[] = {
-    {"GET",     "/inventory/managedObjects/{}", get          },
-    { "PUT",    "/inventory/managedObjects/{}", change       },
-    { "DELETE", "/inventory/managedObjects/{}", remove_object},
-    { "POST",   "/inventory/managedObjects",    create       },
-    { "GET",    "/inventory/managedObjects",    list         },
-    { NULL,     NULL,                           NULL         },
+    {"GET",     "/inventory/managedObjects/{}", get,           sb_object_params   },
+    { "PUT",    "/inventory/managedObjects/{}", change,        sb_object_params   },
+    { "DELETE", "/inventory/managedObjects/{}", remove_object, sb_object_params   },
+    { "POST",   "/inventory/managedObjects",    create,        sb_inventory_params},
+    { "GET",    "/inventory/managedObjects",    list,          sb_inventory_params},
+    { NULL,     NULL,                           NULL,          NULL               },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /measurement/measurements */
 #include "documents.h"
+#include "params.h"
 
 #include <string.h>
 
@@ -137,10 +138,10 @@ static void remove_list(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_measurement_routes[] = {
-    {"POST",    "/measurement/measurements",    create     },
-    { "GET",    "/measurement/measurements",    list       },
-    { "DELETE", "/measurement/measurements",    remove_list},
-    { "GET",    "/measurement/measurements/{}", get        },
-    { "DELETE", "/measurement/measurements/{}", remove_one },
-    { NULL,     NULL,                           NULL       },
+    {"POST",    "/measurement/measurements",    create,      sb_measurement_params},
+    { "GET",    "/measurement/measurements",    list,        sb_measurement_params},
+    { "DELETE", "/measurement/measurements",    remove_list, sb_measurement_params},
+    { "GET",    "/measurement/measurements/{}", get,         NULL                 },
+    { "DELETE", "/measurement/measurements/{}", remove_one,  NULL                 },
+    { NULL,     NULL,                           NULL,        NULL                 },
 };

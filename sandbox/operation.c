@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /devicecontrol/operations */
 #include "documents.h"
+#include "params.h"
 
 #include <string.h>
 
@@ -100,10 +101,10 @@ static void remove_list(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_operation_routes[] = {
-    {"PUT",     "/devicecontrol/operations/{}", change     },
-    { "GET",    "/devicecontrol/operations/{}", get        },
-    { "POST",   "/devicecontrol/operations",    create     },
-    { "GET",    "/devicecontrol/operations",    list       },
-    { "DELETE", "/devicecontrol/operations",    remove_list},
-    { NULL,     NULL,                           NULL       },
+    {"PUT",     "/devicecontrol/operations/{}", change,      NULL               },
+    { "GET",    "/devicecontrol/operations/{}", get,         NULL               },
+    { "POST",   "/devicecontrol/operations",    create,      sb_operation_params},
+    { "GET",    "/devicecontrol/operations",    list,        sb_operation_params},
+    { "DELETE", "/devicecontrol/operations",    remove_list, sb_operation_params},
+    { NULL,     NULL,                           NULL,        NULL               },
 };

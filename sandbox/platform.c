@@ -574,7 +574,7 @@ static struct sb_call call_of(const struct sb_request *request)
     return (struct sb_call){ .who = &request->identity,
                              .method = method_of(request),
                              .path = request->path,
-                             .query = "",
+                             .query = request->query ? request->query : "",
                              .host = request->host,
                              .tls = request->tls,
                              .wants_body = true,

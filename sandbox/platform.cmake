@@ -6,7 +6,7 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 add_library(sb_platform STATIC
   platform.c subscriptions.c
   engine.c expand.c lookup.c collection.c jsonpath.c
-  rest.c inventory.c children.c identity.c documents.c measurement.c event.c alarm.c
+  rest.c params.c inventory.c children.c identity.c documents.c measurement.c event.c alarm.c
   operation.c devices.c tenant.c
   push.c realtime.c bayeux.c binary.c upload.c multipart.c range.c
   store.c json.c datetime.c text.c)

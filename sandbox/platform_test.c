@@ -417,7 +417,7 @@ static void an_operation_for_a_child_reaches_the_agent(void **state)
     subscribe(fx, &fx->gw, "s/ol/" GW);
     rest(fx, &fx->gw, say("POST /inventory/managedObjects/%lld/childDevices", agent),
          "{}");
-    child = atoll(at(fx, "managedObject.id"));
+    child = atoll(at(fx, "id"));
     op = restart(fx, &fx->operator, child);
     expect_published(
         fx, say("gw-0001 s/ol/" GW "\n502,1,%lld,%lld\n503,1,now\n", op, child));

@@ -177,7 +177,7 @@ static void operation_for_a_child_reaches_its_agent(void **state)
                        say("/inventory/managedObjects/%s/childDevices", device.object),
                        NULL, "{\"c8y_IsDevice\":{},\"name\":\"child\"}");
     assert_int_equal(answer.status, 201);
-    json_member(strstr(answer.body, "managedObject"), "id", child, sizeof child);
+    json_member(answer.body, "id", child, sizeof child);
     hold(&client);
     answer = http_call(*state, OPERATOR, "POST", "/devicecontrol/operations", NULL,
                        say("{\"deviceId\":\"%s\",\"c8y_Restart\":{}}", child));

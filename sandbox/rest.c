@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Routing, errors, paging, and who may do what. */
-#include "rest_impl.h"
+#include "params.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -352,13 +352,47 @@ static void run(struct sb_rest *rest, const struct sb_call *call,
     sb_end_changes(rest, reply);
 }
 
+static const struct sb_param *params_of(const struct sb_route *route)
+{
+    return route->params ? route->params : sb_no_params;
+}
+
+/* Cuts up `copy` of the call's query, and looks whether the route takes it. */
+static bool read_query(const struct sb_call *call, const struct sb_route *route,
+                       char *copy, struct sb_args *args, struct sb_reply *reply)
+{
+    if (!copy)
+        sb_reply_error(reply, 500, "general", "out of memory");
+    else if (!parse_query(copy, args))
+        sb_reply_error(reply, 400, "general", "the query of %s is malformed",
+                       call->path);
+    else
+        return sb_params_check(call, params_of(route), args, reply);
+    return false;
+}
+
+bool sb_rest_query_ok(const struct sb_call *call, struct sb_reply *reply)
+{
+    struct sb_args args = { 0 };
+    char *query = strdup(call->query);
+    const char *at[4];
+    size_t len[4];
+    bool known, ok = true;
+    const struct sb_route *route = find_route(call, at, len, &known);
+
+    if (route)
+        ok = read_query(call, route, query, &args, reply);
+    free(query);
+    return ok;
+}
+
 static void dispatch(struct sb_rest *rest, const struct sb_call *call,
                      const struct sb_route *route, const char *at[4],
                      const size_t len[4], struct sb_reply *reply)
 {
     struct sb_args args = { 0 };
     char *query = strdup(call->query);
-    bool ok = query != NULL;
+    bool ok = true;
     size_t i;
 
     for (i = 0; i < 4 && len[i]; i++) {
@@ -367,10 +401,7 @@ static void dispatch(struct sb_rest *rest, const struct sb_call *call,
     }
     if (!ok)
         sb_reply_error(reply, 500, "general", "out of memory");
-    else if (!parse_query(query, &args))
-        sb_reply_error(reply, 400, "general", "the query of %s is malformed",
-                       call->path);
-    else
+    else if (read_query(call, route, query, &args, reply))
         run(rest, call, route, &args, reply);
     for (i = 0; i < 4; i++)
         free(args.path[i]);

@@ -60,6 +60,9 @@ struct sb_reply {
 
 void sb_rest_handle(struct sb_rest *rest, const struct sb_call *call,
                     struct sb_reply *reply);
+/* The part of it that comes before a body: false, with the reply, if the query is
+ * malformed or holds what the resource does not know. */
+bool sb_rest_query_ok(const struct sb_call *call, struct sb_reply *reply);
 void sb_reply_release(struct sb_reply *reply);
 
 /* An error: `resource` and `name` make "<resource>/<name>". */

@@ -15,6 +15,8 @@ struct sb_args {
     size_t n_query;
 };
 
+struct sb_param;
+
 typedef void sb_handler(struct sb_rest *rest, const struct sb_call *call,
                         const struct sb_args *args, struct sb_reply *reply);
 
@@ -22,6 +24,7 @@ typedef void sb_handler(struct sb_rest *rest, const struct sb_call *call,
 struct sb_route {
     const char *method, *path;
     sb_handler *handler;
+    const struct sb_param *params; /* params.h; NULL: none */
 };
 extern const struct sb_route sb_inventory_routes[], sb_child_routes[],
     sb_identity_routes[], sb_measurement_routes[], sb_event_routes[], sb_alarm_routes[],
@@ -89,9 +92,6 @@ int64_t sb_object_create(struct sb_rest *rest, const struct sb_call *call,
                          const json_t *body, struct sb_reply *reply);
 /* As the inventory shows it; NULL if there is none. */
 json_t *sb_object_get(struct sb_rest *rest, const struct sb_call *call, int64_t id);
-/* {"id","name","self"} */
-json_t *sb_object_reference(struct sb_rest *rest, const struct sb_call *call,
-                            int64_t id);
 /* The agent that receives operations for `id`: itself, or the nearest above; 0. */
 int64_t sb_object_agent(struct sb_rest *rest, int64_t id);
 /* Tells those who listen. */

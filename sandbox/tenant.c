@@ -35,7 +35,7 @@ static void version(struct sb_rest *rest, const struct sb_call *call,
 }
 
 const struct sb_route sb_tenant_routes[] = {
-    {"GET",  "/tenant/currentTenant",                 current},
-    { "GET", "/tenant/system/options/system/version", version},
-    { NULL,  NULL,                                    NULL   },
+    {"GET",  "/tenant/currentTenant",                 current, NULL},
+    { "GET", "/tenant/system/options/system/version", version, NULL},
+    { NULL,  NULL,                                    NULL,    NULL},
 };

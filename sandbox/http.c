@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "http.h"
 
+#include "account.h"
 #include "hold.h"
 #include "uri.h"
 
@@ -25,8 +26,8 @@ struct sb_http {
 
 /* One request on its way in. */
 struct exchange {
-    char *path;        /* decoded */
-    const char *query; /* behind the path */
+    char *uri;
+    struct sb_target target; /* the parts of it */
     bool bad_uri, started;
     char *body;
     size_t len, size, wasted;
@@ -148,12 +149,13 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 static void identify(struct sb_http *http, struct MHD_Connection *connection,
                      struct sb_identity *ret_identity)
 {
-    char *password = NULL;
-    char *user = MHD_basic_auth_get_username_password(connection, &password);
+    char *user = NULL;
+    const char *password = NULL;
 
+    sb_account_read(header(connection, MHD_HTTP_HEADER_AUTHORIZATION), &user,
+                    &password);
     sb_platform_authenticate(http->platform, user, password, ret_identity);
-    MHD_free(user);
-    MHD_free(password);
+    sb_account_free(user);
 }
 
 /* What a range is of may have changed, and we keep no tags to tell. */
@@ -170,9 +172,10 @@ static void read_request(struct sb_http *http, struct MHD_Connection *connection
 {
     *ret_request = (struct sb_request){
         .method = method,
-        .path = exchange->path,
-        .query = exchange->query,
-        .host = header(connection, MHD_HTTP_HEADER_HOST),
+        .path = exchange->target.path,
+        .query = exchange->target.query,
+        .host = exchange->target.host ? exchange->target.host
+                                      : header(connection, MHD_HTTP_HEADER_HOST),
         .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
         .x_id = header(connection, "X-Id"),
         .processing_mode = header(connection, "X-Cumulocity-Processing-Mode"),
@@ -274,9 +277,9 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     (void)cls, (void)connection;
     if (!exchange)
         return NULL;
-    exchange->path = strdup(uri);
+    exchange->uri = strdup(uri);
     exchange->bad_uri =
-        !exchange->path || !sb_uri_split(exchange->path, &exchange->query);
+        !exchange->uri || !sb_uri_split(exchange->uri, &exchange->target);
     return exchange;
 }
 
@@ -291,7 +294,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     sb_hold_end(exchange->hold, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     sb_upload_abort(exchange->upload);
     sb_response_release(&exchange->response);
-    free(exchange->path);
+    free(exchange->uri);
     free(exchange->body);
     free(exchange);
     *con_cls = NULL;
@@ -321,9 +324,10 @@ static enum MHD_Result on_header(struct sb_http *http,
 
     exchange->started = true;
     if (exchange->bad_uri)
-        return refuse(connection, MHD_HTTP_BAD_REQUEST,
-                      "{\"error\":\"general/badRequest\","
-                      "\"message\":\"The path holds a broken percent escape.\"}");
+        return refuse(
+            connection, MHD_HTTP_BAD_REQUEST,
+            "{\"error\":\"general/badRequest\","
+            "\"message\":\"The request target has a broken percent escape or no host.\"}");
     if (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0) {
         read_request(http, connection, method, exchange, &request);
         if (sb_platform_takes_file(&request))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of the doors that need no broker. */
+#include "account.h"
 #include "listen.h"
 #include "mailbox.h"
 #include "session.h"
@@ -266,20 +267,117 @@ static void request_target_is_cut_and_decoded(void **state)
         { "/a%2",          NULL,            NULL     },
         { "/a%zz",         NULL,            NULL     },
         { "/a%00b",        NULL,            NULL     },
+        { "*",             "*",             ""       },
+        { "",              "",              ""       },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *uri = strdup(cases[i].uri);
-        const char *query;
-        bool ok = sb_uri_split(uri, &query);
+        struct sb_target target;
+        bool ok = sb_uri_split(uri, &target);
 
         assert_int_equal(ok, cases[i].path != NULL);
         if (ok) {
-            assert_string_equal(uri, cases[i].path);
-            assert_string_equal(query, cases[i].query);
+            assert_string_equal(target.path, cases[i].path);
+            assert_string_equal(target.query, cases[i].query);
+            assert_null(target.host);
         }
         free(uri);
+    }
+}
+
+static void absolute_targets_name_their_host(void **state)
+{
+    static const struct {
+        const char *uri, *host, *path, *query; /* host NULL: refused */
+    } cases[] = {
+        {"http://h/s",              "h",        "/s",   ""      },
+        { "HTTPS://h:8443/a%20b?q", "h:8443",   "/a b", "q"     },
+        { "http://h",               "h",        "/",    ""      },
+        { "http://h?a=b",           "h",        "/",    "a=b"   },
+        { "http://h/?a=b//c",       "h",        "/",    "a=b//c"},
+        { "http://[::1]:80//s",     "[::1]:80", "/s",   ""      },
+        { "http://u:p@h/s",         "h",        "/s",   ""      },
+        { "http:///s",              NULL,       NULL,   NULL    },
+        { "http://u@/s",            NULL,       NULL,   NULL    },
+        { "http://",                NULL,       NULL,   NULL    },
+        { "http://h/%zz",           NULL,       NULL,   NULL    },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *uri = strdup(cases[i].uri);
+        struct sb_target target;
+        bool ok = sb_uri_split(uri, &target);
+
+        assert_int_equal(ok, cases[i].host != NULL);
+        if (ok) {
+            assert_string_equal(target.host, cases[i].host);
+            assert_string_equal(target.path, cases[i].path);
+            assert_string_equal(target.query, cases[i].query);
+        }
+        free(uri);
+    }
+}
+
+static void empty_segments_are_left_out(void **state)
+{
+    static const char *const cases[][2] = {
+        {"//inventory///managedObjects", "/inventory/managedObjects"},
+        { "///s//",                      "/s/"                      },
+        { "//",                          "/"                        },
+        { "/a/%2F%2Fb",                  "/a///b"                   }, /* a value's own */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *uri = strdup(cases[i][0]);
+        struct sb_target target;
+
+        assert_true(sb_uri_split(uri, &target));
+        assert_string_equal(target.path, cases[i][1]);
+        free(uri);
+    }
+}
+
+/* --- accounts ----------------------------------------------------------------------------- */
+
+static void an_account_is_read_in_all_its_forms(void **state)
+{
+    static const struct {
+        const char *header, *user, *password; /* user NULL: none */
+    } cases[] = {
+        {"Basic dTpw",      "u",   "p"       },
+        { "basic dTpw",     "u",   "p"       },
+        { "BASIC   dTpw  ", "u",   "p"       },
+        { "Basic dTpwOnE=", "u",   "p:q"     },
+        { "Basic dTo=",     "u",   ""        },
+        { "Basic OnA=",     "",    "p"       },
+        { "Basic dC91OsO8", "t/u", "\xc3\xbc"},
+        { NULL,             NULL,  NULL      },
+        { "",               NULL,  NULL      },
+        { "Basic",          NULL,  NULL      },
+        { "Basic ",         NULL,  NULL      },
+        { "BasicdTpw",      NULL,  NULL      },
+        { "Bearer dTpw",    NULL,  NULL      },
+        { "Basic dQ==",     NULL,  NULL      }, /* no colon */
+        { "Basic dTpwAHE=", NULL,  NULL      }, /* a NUL */
+        { "Basic !!!!",     NULL,  NULL      },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *password = NULL;
+        char *user = NULL;
+
+        assert_int_equal(sb_account_read(cases[i].header, &user, &password),
+                         cases[i].user != NULL);
+        if (cases[i].user) {
+            assert_string_equal(user, cases[i].user);
+            assert_string_equal(password, cases[i].password);
+        }
+        sb_account_free(user);
     }
 }
 
@@ -390,6 +488,9 @@ int main(void)
         cmocka_unit_test(letters_come_in_order),
         cmocka_unit_test(full_mailbox_refuses_the_new_letter_and_counts_it),
         cmocka_unit_test(request_target_is_cut_and_decoded),
+        cmocka_unit_test(absolute_targets_name_their_host),
+        cmocka_unit_test(empty_segments_are_left_out),
+        cmocka_unit_test(an_account_is_read_in_all_its_forms),
         cmocka_unit_test(taken_port_is_found_out),
         cmocka_unit_test(wildcards_are_reached_on_loopback),
         cmocka_unit_test(wake_pings_and_dials_again_after_a_loss),

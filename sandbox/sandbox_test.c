@@ -480,6 +480,13 @@ static void http_is_spoken_in_all_its_forms(void **state)
                 "POST /s HTTP/1.1\r\nHost: x\r\n" AUTH
                 "Expect: 100-continue\r\nContent-Length: 4\r\n\r\n",
                 "HTTP/1.1 100 Continue\r\n", "\r\n\r\n");
+    expect_talk(
+        *state,
+        "GET http://elsewhere:81//tenant///currentTenant HTTP/1.1\r\n"
+        "Host: x\r\nauthorization: basic dDQ3MTEvb3BlcmF0b3I6b3BlcmF0b3I=\r\n\r\n",
+        " 200 OK\r\n", "\"t4711\"");
+    expect_talk(*state, "GET http:///s HTTP/1.1\r\nHost: x\r\n" AUTH "\r\n", " 400 ",
+                "}");
     expect_talk(*state, "GET /%zz HTTP/1.1\r\nHost: x\r\n" AUTH "\r\n", " 400 ", "}");
     expect_talk(*state, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n", "WWW-Authenticate: Basic",
                 "\r\n\r\n");

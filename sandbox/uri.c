@@ -2,6 +2,7 @@
 #include "uri.h"
 
 #include <string.h>
+#include <strings.h>
 
 static int hex(char c)
 {
@@ -34,12 +35,60 @@ static bool percent_decode(char *text)
     return true;
 }
 
-bool sb_uri_split(char *uri, const char **ret_query)
+/* Proxies and some clients write the server into the target (RFC 9112, 3.2.2). Returns
+ * where the path begins, or NULL. What stands in front of the host makes room for its
+ * NUL, and for the slash that an empty path lacks. */
+static char *cut_host(char *uri, const char **ret_host)
 {
-    char *mark = strchr(uri, '?');
+    size_t scheme = strncasecmp(uri, "http://", 7) == 0    ? 7
+                    : strncasecmp(uri, "https://", 8) == 0 ? 8
+                                                           : 0;
+    char *host = uri + scheme, *at;
+    size_t len = strcspn(host, "/?");
 
-    *ret_query = mark ? mark + 1 : "";
-    if (mark)
+    if (!scheme)
+        return uri;
+    at = memchr(host, '@', len);
+    if (at) {
+        len -= (size_t)(at + 1 - host);
+        host = at + 1;
+    }
+    if (!len)
+        return NULL;
+    memmove(host - 2, host, len);
+    host[len - 2] = '\0';
+    *ret_host = host - 2;
+    if (host[len] == '/')
+        return host + len;
+    host[len - 1] = '/';
+    return host + len - 1;
+}
+
+/* Before the path is decoded: a slash in a value, %2F, stays one. */
+static void drop_empty_segments(char *path)
+{
+    char *out = path;
+
+    for (const char *in = path; *in; in++)
+        if (*in != '/' || in[1] != '/')
+            *out++ = *in;
+    *out = '\0';
+}
+
+bool sb_uri_split(char *uri, struct sb_target *ret_target)
+{
+    struct sb_target target = { .query = "" };
+    char *mark;
+
+    target.path = cut_host(uri, &target.host);
+    if (!target.path)
+        return false;
+    mark = strchr(target.path, '?');
+    if (mark) {
         *mark = '\0';
-    return percent_decode(uri);
+        target.query = mark + 1;
+    }
+    drop_empty_segments(target.path);
+    *ret_target = target;
+    return percent_decode(target.path);
 }

@@ -63,6 +63,7 @@ end
 
 local function set_configuration(_, _, text)
     local row, old, ok, why, missing
+    if not text then return nil, "the operation has no text: no 'config'" end
     row, why = row_of(text)
     if not row then return nil, why end
     old, why, missing = plugin.read_file(settings.file, OLD_MAX)
@@ -86,7 +87,7 @@ function init()
     end
     local ok, why = show()
     if not ok then srNotice('no configuration to show: ' .. why) end
-    plugin.operation('c8y_Configuration', 504, set_configuration)
+    plugin.operation('c8y_Configuration', 504, set_configuration, { 530 })
     plugin.operation('c8y_SendConfiguration', 505, send_configuration)
     return 0
 end

@@ -70,9 +70,9 @@ local function syslog_time(text, now)
     return at
 end
 
--- A time of the request: seconds, or nil and why. "" is `otherwise`.
+-- A time of the request: seconds, or nil and why. None is `otherwise`.
 local function asked_time(text, otherwise)
-    if text == '' then return otherwise end
+    if not text or text == '' then return otherwise end
     local at = iso_time(text)
     if at then return at end
     return nil, ("'%s' is not a time"):format(text)
@@ -145,7 +145,9 @@ end
 -- --- the operation ---------------------------------------------------------------------------
 
 local function send_log(operation, _, name, from, to, search, lines)
+    if not name then return nil, 'the operation does not say which log: it has no logFile' end
     local path = settings.logs[name]
+    search = search or ''
     if not path then return nil, ("there is no log '%s'"):format(name) end
     local first, why = asked_time(from, -math.huge)
     if not first then return nil, why end
@@ -167,7 +169,7 @@ local function send_log(operation, _, name, from, to, search, lines)
         file, why = upload(name, text)
         if not file then return nil, why end
     end
-    plugin.send(121, operation, plugin.json(name), plugin.json(from), plugin.json(to),
+    plugin.send(121, operation, plugin.json(name), plugin.json(from or ''), plugin.json(to or ''),
         plugin.json(search), count, plugin.json(file), plugin.json(note))
     plugin.remember(operation)
     return 'later' -- the row has its status
@@ -182,6 +184,6 @@ function init()
     for name in pairs(settings.logs) do names[#names + 1] = '"' .. plugin.json(name) .. '"' end
     table.sort(names)
     plugin.send(120, c8y.ID, table.concat(names, ','))
-    plugin.operation('c8y_LogfileRequest', 503, send_log)
+    plugin.operation('c8y_LogfileRequest', 503, send_log, { 520, 521, 522, 523, 524 })
     return 0
 end

@@ -74,6 +74,7 @@ local function send_result(operation, line, output, reason)
 end
 
 local function command(operation, _, line)
+    if not line then return nil, "the operation has no command: no 'text'" end
     if #line > COMMAND_MAX then
         return nil, ('the command has more than %d bytes'):format(COMMAND_MAX)
     end
@@ -105,6 +106,6 @@ function init()
         srError('this agent denies processes to plugins')
         return -1
     end
-    plugin.operation('c8y_Command', 506, command)
+    plugin.operation('c8y_Command', 506, command, { 540 })
     return 0
 end

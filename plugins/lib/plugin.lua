@@ -61,18 +61,9 @@ function plugin.cut(text, max)
 end
 
 -- Text as the inside of a JSON string; templates put it between the quotes. Bytes that are
--- no UTF-8 become `?`: for one of them the platform would refuse the whole row.
+-- no UTF-8 become U+FFFD: for one of them the platform would refuse the whole row.
 function plugin.json(text)
-    text = tostring(text)
-    local good, from = {}, 1
-    while true do
-        local length, bad = utf8.len(text, from)
-        if length then break end
-        good[#good + 1] = text:sub(from, bad - 1) .. '?'
-        from = bad + 1
-    end
-    good[#good + 1] = text:sub(from)
-    return c8y:json(table.concat(good))
+    return c8y:json(tostring(text))
 end
 
 -- Does a row of these values fit the SDK's limit for rows?
@@ -131,7 +122,7 @@ local waiting, worker, at_work, guard = {}, nil, nil, nil
 local GUARD_MS = 2000
 
 local function carry_out(job)
-    local ok, result, why = xpcall(job.run, debug.traceback, job.operation, table.unpack(job.values))
+    local ok, result, why = xpcall(job.run, debug.traceback)
     if not ok then
         srError(result)
         plugin.failed(job.operation, result:match('^[^\n]*'))
@@ -180,23 +171,49 @@ end
 -- object and further values; `id` + 100 the same with the status behind, for the operations
 -- that the agent asks for. run(operation, object, values...) returns true; nil and a reason;
 -- or 'later', and then plugin.successful() or plugin.failed() is called some time.
-function plugin.operation(name, id, run)
-    c8y:addMsgHandler(id, function(record)
-        local values = record:values(2)
-        local operation = table.remove(values, 1)
-        if not known[operation] then
-            begin { operation = operation, values = values, run = run }
+--
+-- The platform leaves out a row of which it misses a value, and an operation without a row
+-- stays PENDING for ever. So values that may be missing have response templates of their
+-- own, <operation>,<value>, whose ids are in the list `values` (+ 100 when asked for): they
+-- are the last arguments of run, nil for one that is missing.
+function plugin.operation(name, id, run, values)
+    local parts = {} -- of operations that are yet to be carried out
+    values = values or {}
+
+    local function start(operation, row)
+        parts[operation] = parts[operation] or {}
+        begin { operation = operation, run = function()
+            local count = #row
+            table.move(parts[operation], 1, #values, count + 1, row)
+            parts[operation] = nil
+            return run(operation, table.unpack(row, 1, count + #values))
+        end }
+    end
+
+    for i, part in ipairs(values) do
+        local function put(record) -- before the operation's own row, or soon behind it
+            local operation = record:value(2)
+            if not parts[operation] and not known[operation] then parts[operation] = {} end
+            if parts[operation] then parts[operation][i] = record:value(3) end
         end
+        c8y:addMsgHandler(part, put)
+        c8y:addMsgHandler(part + 100, put)
+    end
+    c8y:addMsgHandler(id, function(record)
+        local row = record:values(2)
+        local operation = table.remove(row, 1)
+        if not known[operation] then start(operation, row) end
     end)
     c8y:addMsgHandler(id + 100, function(record)
-        local values = record:values(2)
-        local operation, status = table.remove(values, 1), table.remove(values)
+        local row = record:values(2)
+        local operation, status = table.remove(row, 1), table.remove(row)
         if known[operation] then return end
         if status == 'EXECUTING' then -- by whom? Nobody who is still there
             remember(operation)
+            parts[operation] = nil
             plugin.failed(operation, 'the agent ended while it was under way')
         else
-            begin { operation = operation, values = values, run = run }
+            start(operation, row)
         end
     end)
     agent.supports(name)

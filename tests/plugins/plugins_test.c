@@ -534,6 +534,9 @@ static void refuse_log(struct subject *subject, const char *name, const char *fr
     expect_failure(subject, operation, reason);
 }
 
+static void expect_output(struct subject *subject, const char *command,
+                          const char *status, const char *output);
+
 static void a_log_is_uploaded_by_range_and_search_text(void **state)
 {
     struct subject subject = { .id = "pl-log", .plugin = "logfile" };
@@ -561,6 +564,57 @@ static void a_log_is_uploaded_by_range_and_search_text(void **state)
     refuse_log(&subject, "gone", "", "/gone: No such file");
     refuse_log(&subject, "device", "yesterday", "'yesterday' is not a time");
     program_interrupt(&subject.agent);
+}
+
+/* A value that is missing keeps the platform from writing a row with it. */
+static void a_log_request_without_some_values_is_carried_out(void **state)
+{
+    struct subject subject = { .id = "pl-log-few", .plugin = "logfile" };
+    char operation[32];
+
+    (void)state;
+    write_text("device.log", log_text);
+    settings("return { logfile = { logs = { device = '%s/device.log' } } }");
+    new_device(&subject, "c8y_LogfileRequest");
+    request_log(&subject,
+                "\"logFile\":\"device\",\"dateFrom\":\"2026-03-01T12:15:00Z\","
+                "\"dateTo\":\"2026-03-01T13:00:00Z\",\"maximumLines\":100",
+                "2026-03-01T12:30:00Z five pump\n");
+    request_log(&subject, "\"logFile\":\"device\",\"maximumLines\":1",
+                "2026-03-01T14:00:00Z six pump\n");
+    operate(&subject, "\"c8y_LogfileRequest\":{}", operation);
+    expect_failure(&subject, operation, "no logFile");
+
+    program_interrupt(&subject.agent); /* and what is asked for later */
+    operate(&subject,
+            "\"c8y_LogfileRequest\":{\"logFile\":\"device\",\"maximumLines\":1}",
+            operation);
+    run_agent(&subject);
+    expect_success(&subject, operation);
+    program_interrupt(&subject.agent);
+}
+
+static void a_command_or_configuration_without_its_text_fails(void **state)
+{
+    struct subject shell = { .id = "pl-shell-few", .plugin = "shell", .by_http = true };
+    struct subject configuration = { .id = "pl-conf-few", .plugin = "configuration" };
+    char operation[32];
+
+    (void)state;
+    write_text("device.conf", "speed = 1\n");
+    settings("return { shell = { enabled = true, allow = { 'echo' } },\n"
+             "configuration = { file = '%s/device.conf' } }");
+    new_device(&shell, "c8y_Command");
+    operate(&shell, "\"c8y_Command\":{}", operation);
+    expect_failure(&shell, operation, "no 'text'");
+    expect_output(&shell, "echo a", "SUCCESSFUL", "a\n");
+    program_interrupt(&shell.agent);
+
+    new_device(&configuration, "c8y_Configuration");
+    operate(&configuration, "\"c8y_Configuration\":{}", operation);
+    expect_failure(&configuration, operation, "no 'config'");
+    expect_text("device.conf", "speed = 1\n");
+    program_interrupt(&configuration.agent);
 }
 
 static void write_syslog(void)
@@ -819,7 +873,8 @@ static void by_http_output_is_cut_between_characters_and_to_a_row(void **state)
     new_device(&subject, "c8y_Command");
     snprintf(command, sizeof command, "cat %s", in_dir(path, "accents"));
     expect_output(&subject, command, "SUCCESSFUL",
-                  "\xc3\xa9?abc\x01"
+                  "\xc3\xa9\xef\xbf\xbd"
+                  "abc\x01"
                   "def\n[cut]");
 
     memset(text, '"', sizeof text - 1);
@@ -963,7 +1018,7 @@ static void a_mistake_of_a_plugin_fails_its_operation(void **state)
                "    end)\n"
                "    timer:start()\n"
                "    return 'later'\n"
-               "  end)\n"
+               "  end, { 540 })\n"
                "  return 0\n"
                "end\n");
     settings("return {}");
@@ -1061,6 +1116,8 @@ int main(void)
         cmocka_unit_test(a_restart_that_fails_is_told),
         cmocka_unit_test(an_agent_that_comes_back_without_a_reboot_says_so),
         cmocka_unit_test(a_log_is_uploaded_by_range_and_search_text),
+        cmocka_unit_test(a_log_request_without_some_values_is_carried_out),
+        cmocka_unit_test(a_command_or_configuration_without_its_text_fails),
         cmocka_unit_test(a_log_in_local_time_is_understood_over_the_change_of_clocks),
         cmocka_unit_test(a_log_goes_up_as_an_event_cut_to_its_last_lines),
         cmocka_unit_test(a_configuration_is_shown_and_replaced),

@@ -43,6 +43,8 @@ struct sr_lua_options {
     unsigned deny;         /* of enum sr_lua_deny */
     bool native_modules;   /* modules in C may be loaded; no limit holds them */
     bool watch_files;      /* reload a plugin when its file has changed */
+    bool last_handler; /* of two plugins that handle one message id, the later one has
+                              it alone, as with the vendor's agents; false: both get it */
 };
 
 /* How a plugin is. */
@@ -71,8 +73,10 @@ struct sr_lua_plugin {
     unsigned handlers;  /* that it has */
     unsigned waiting;   /* callbacks that wait for something */
     uint64_t
-        longest_us; /* processor time of the longest stretch that was measured: those
+        longest_us;   /* processor time of the longest stretch that was measured: those
                              of some thousand instructions and more */
+    uint64_t refused; /* rows that c8y:send() did not take; each has a warning in the
+                           log, or every hundredth once they are many */
 };
 
 /* `options` are copied. On success *ret_lua is the caller's, to be freed before `agent`.
@@ -96,7 +100,8 @@ SR_API const char *sr_lua_error(const struct sr_lua *lua);
  * `;` in it), SR_E_NOMEM. */
 SR_API int sr_lua_add_path(struct sr_lua *lua, const char *path);
 
-/* A function of the application's, in the form of a lua_CFunction. */
+/* A function of the application's, in the form of a lua_CFunction. It runs in the "C" locale,
+ * as plugins do: on the loop's thread, while Lua has it, and nowhere else. */
 typedef int (*sr_lua_fn)(struct lua_State *L);
 
 /* Makes `fn` the global function `name` of plugins loaded later, or the field of a global

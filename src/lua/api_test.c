@@ -2,6 +2,8 @@
 /* The API as the vendor's guide has it, and what is beyond it: one row for each. */
 #include "lua/fixture.h"
 
+#include <locale.h>
+
 #include "support/scripted_http.h"
 #include <smartrest/reporter.h>
 #include <stdio.h>
@@ -58,7 +60,7 @@ static const struct {
     { "c8y.XID, c8y.deviceID, c8y.plugin", "say(c8y.XID, c8y.deviceID, c8y.plugin)", "",
      "1001 plugged row;" },
     { "c8y.now is a value of a row", "say(c8y:row(1, c8y.now) == '1,' .. c8y.now, #c8y.now)", "", "true 24;" },
-    { "c8y.resp before any transfer", "say(c8y.resp)", "", "nil;" },
+    { "c8y.resp before any transfer", "say('<' .. c8y.resp .. '>')", "", "<>;" },
     { "c8y:send returns 0", "say(c8y:send('103,4711,1'))", "", "0;" },
     { "c8y:send with prio", "say(c8y:send('103,4711,1', 1))", "", "0;" },
     { "c8y:send refuses what is no row", "say(c8y:send('\"'))", "",
@@ -70,6 +72,9 @@ static const struct {
     { "c8y:row of tables", "say(c8y:row({ { 1, 'a' }, { 2, 'b' } }))", "",
      "1,a\n2,b;" },
     { "c8y:json", "say(c8y:json('a\"b\\\\c\\n'))", "", "a\\\"b\\\\c\\u000a;" },
+    { "c8y:json of what is not UTF-8",
+     "say(c8y:json('\\xc3\\xa9\\xff\\xed\\xa0\\x80\\xe2\\x82'))", "",
+     "\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd;" },
     { "c8y:sendf", "say(c8y:sendf('103,%s,%.1f', c8y.ID, 2.25))", "", "0;" },
     { "srDebug ... srCritical",
      "for i, f in ipairs{ srDebug, srInfo, srNotice, srWarning, srError, srCritical } do\n"
@@ -190,6 +195,7 @@ static void what_is_sent_arrives(void **state)
                   "c8y:send('103,10', 1, function(ok, why) say('f', ok, why) end)\n"
                   "c8y:send('103,11', 0, { ttl = 60, delivered = 'told' })\n"
                   "function told(ok, why) say('told', ok, why) end\n"
+                  "c8y:sendf('106,%pJ,%pJ,%pJ', 'say \"hi\"\\n', nil, 2)\n"
                   "say(c8y:send('\"', 1, function() say('never') end))\n"
                   "t = c8y:addTimer(5, function() say('tick') end) t:start()");
     expect_said("-1 malformed row;");
@@ -203,7 +209,8 @@ static void what_is_sent_arrives(void **state)
     assert_string_equal(
         scripted_http_body(server, 0),
         "15,1001\n103,1,a\n103,2,b\n103,3,c\n15,other\n103,4,d\n15,1001\n"
-        "103,5,\"e,\"\"e\"\"\",1.50,%\n103,6,f\n103,7,\"g,\"\n103,8\n103,9\n103,10\n103,11");
+        "103,5,\"e,\"\"e\"\"\",1.50,%\n103,6,f\n103,7,\"g,\"\n103,8\n103,9\n103,10\n103,11\n"
+        "106,\"say \\\"\"hi\\\"\"\\u000a\",,2");
     wait_said("told true delivered;");
     assert_non_null(strstr(world.said, "f true delivered;"));
     assert_null(strstr(world.said, "never"));
@@ -216,6 +223,99 @@ static void what_is_sent_arrives(void **state)
     scripted_http_stop(server);
 }
 
+/* The vendor's send() returned nothing: no plugin of that time looks. */
+static void a_row_that_is_refused_is_logged_and_counted(void **state)
+{
+    (void)state;
+    run_init("p", "c8y:send('116,' .. ('x'):rep(76000)) c8y:send('117,\"a')\n"
+                  "c8y:send('118,\\0') c8y:send('no id at all, only text')\n"
+                  "c8y:send { 119, 'fine' }");
+    expect_logged("warning p: c8y:send(): message 116 of 76004 bytes was not sent: "
+                  "larger than the limit (1 so far)");
+    expect_logged("message 117 of 6 bytes was not sent: malformed row (2 so far)");
+    expect_logged("message 118 of 5 bytes was not sent: malformed row (3 so far)");
+    assert_null(strstr(world.log, "message 119"));
+    assert_int_equal(plugin_named("p").refused, 3);
+    run_init("p", "for i = 1, 250 do c8y:send('120,\"') end");
+    assert_null(strstr(world.log, "(24 so far)"));
+    expect_logged("message 120 of 5 bytes was not sent: malformed row (200 so far)");
+}
+
+static void what_is_no_number_is_no_value(void **state)
+{
+    (void)state;
+    run_init("p", "local nan, inf = 0/0, 1/0\n"
+                  "say(pcall(c8y.sendf, c8y, '103,%f', nan))\n"
+                  "say(pcall(c8y.sendf, c8y, '103,%s', -inf))\n"
+                  "say(pcall(c8y.send, c8y, { 103, inf }))\n"
+                  "say(pcall(c8y.row, c8y, 103, nan))\n"
+                  "say(pcall(c8y.sendf, c8y, '103,%.1f', '1e999'))");
+    expect_said(
+        "false a row has no value for NaN;false a row has no value for infinity;"
+        "false a row has no value for infinity;false a row has no value for NaN;"
+        "false a row has no value for infinity;");
+}
+
+static void a_message_of_two_plugins_is_told(void **state)
+{
+    (void)state;
+    run_init("one", "c8y:on(502, function() say('one') end)");
+    run_init("two", "c8y:on(502, function() say('two') end)");
+    expect_logged("notice two: message 502 is handled by this plugin and by 'one'");
+    receive(NULL, "502,1");
+    expect_said("one;two;");
+}
+
+static void with_an_option_the_later_handler_has_it_alone(void **state)
+{
+    const struct sr_lua_options options = { .last_handler = true };
+
+    (void)state;
+    make_world(&options, "http://127.0.0.1:9");
+    run_init("one", "c8y:on(502, function() say('one') end)\n"
+                    "c8y:on(503, function() say('one') end)");
+    run_init("two", "c8y:on(502, function() say('two') end)");
+    expect_logged("notice two: message 502 is now this plugin's, and no longer that of "
+                  "'one'");
+    receive(NULL, "502,1\n503,1");
+    expect_said("two;one;");
+    assert_int_equal(plugin_named("one").handlers, 1);
+    end_world();
+}
+
+/* --- another locale ------------------------------------------------------------------- */
+
+static bool use_comma_locale(void)
+{
+    const char *path = getenv("COMMA_LOCALE_PATH");
+
+    if (path)
+        setenv("LOCPATH", path, 1);
+    return setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
+}
+
+/* The host's locale is its own, on this thread too. */
+static void numbers_have_a_point_whatever_the_hosts_locale(void **state)
+{
+    char text[32];
+
+    (void)state;
+    if (!use_comma_locale())
+        skip();
+    run_init("p",
+             "say(2.5 .. '', ('%.1f'):format(3.5), tostring(4.5), tonumber('5.5'))\n"
+             "say(c8y:row(6.5), load('return 7.5')() .. '', os.date('!%A', 0))\n"
+             "c8y:on(502, function() c8y:sleep(1) say('103,' .. 8.5) end)");
+    receive(NULL, "502,1");
+    snprintf(text, sizeof text, "%.1f", 9.5);
+    assert_string_equal(text, "9,5");
+    wait_said("103,8.5;");
+    snprintf(text, sizeof text, "%.1f", 9.5);
+    setlocale(LC_ALL, "C");
+    assert_string_equal(text, "9,5");
+    expect_said("2.5 3.5 4.5 5.5;6.5 7.5 Thursday;103,8.5;");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +323,13 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(patterns_match_as_luas_own, begin, end),
         cmocka_unit_test(what_is_sent_arrives),
+        cmocka_unit_test_setup_teardown(a_row_that_is_refused_is_logged_and_counted,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(what_is_no_number_is_no_value, begin, end),
+        cmocka_unit_test_setup_teardown(a_message_of_two_plugins_is_told, begin, end),
+        cmocka_unit_test(with_an_option_the_later_handler_has_it_alone),
+        cmocka_unit_test_setup_teardown(numbers_have_a_point_whatever_the_hosts_locale,
+                                        begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The table `c8y`: what needs no file of its own. */
 #include "lua/connections.h"
+#include <math.h>
+#include <smartrest/log.h>
 #include <smartrest/outbox.h>
 #include <smartrest/row.h>
 #include <stdlib.h>
@@ -35,6 +37,13 @@ void sr_lua_push_method(lua_State *L)
 
 /* --- rows out of values ------------------------------------------------------------ */
 
+static lua_Number check_finite(lua_State *L, lua_Number number)
+{
+    if (!isfinite(number))
+        luaL_error(L, "a row has no value for %s", isnan(number) ? "NaN" : "infinity");
+    return number;
+}
+
 static void add_value(lua_State *L, struct sr_row *row, int at)
 {
     size_t len;
@@ -49,7 +58,7 @@ static void add_value(lua_State *L, struct sr_row *row, int at)
         if (lua_isinteger(L, at))
             sr_row_int(row, lua_tointeger(L, at));
         else
-            sr_row_double(row, lua_tonumber(L, at));
+            sr_row_double(row, check_finite(L, lua_tonumber(L, at)));
         break;
     case LUA_TSTRING:
         text = lua_tolstring(L, at, &len);
@@ -126,18 +135,51 @@ static int row(lua_State *L)
     return push_row(L, out);
 }
 
-/* c8y:json(text): as the inside of a JSON string. */
-static int json(lua_State *L)
+/* --- text inside of JSON -------------------------------------------------------------- */
+
+/* Bytes of the character at `p`, of which `left` are there; 0 if it is not UTF-8. */
+static size_t character(const unsigned char *p, size_t left)
+{
+    static const struct {
+        unsigned char from, to, second_from, second_to, len;
+    } forms[] = {
+        {0x00,  0x7f, 0,    0,    1},
+        { 0xc2, 0xdf, 0x80, 0xbf, 2},
+        { 0xe0, 0xe0, 0xa0, 0xbf, 3},
+        { 0xe1, 0xec, 0x80, 0xbf, 3},
+        { 0xed, 0xed, 0x80, 0x9f, 3}, /* no surrogates */
+        { 0xee, 0xef, 0x80, 0xbf, 3},
+        { 0xf0, 0xf0, 0x90, 0xbf, 4},
+        { 0xf1, 0xf3, 0x80, 0xbf, 4},
+        { 0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    size_t i = 0, n;
+
+    while (i < sizeof forms / sizeof *forms && (*p < forms[i].from || *p > forms[i].to))
+        i++;
+    if (i == sizeof forms / sizeof *forms || forms[i].len > left)
+        return 0;
+    if (forms[i].len > 1 && (p[1] < forms[i].second_from || p[1] > forms[i].second_to))
+        return 0;
+    for (n = 2; n < forms[i].len; n++)
+        if (p[n] < 0x80 || p[n] > 0xbf)
+            return 0;
+    return forms[i].len;
+}
+
+/* Pushes `text` as the inside of a JSON string; what is not UTF-8 becomes U+FFFD, as %pJ
+ * has it in C. */
+static void push_json(lua_State *L, const char *text, size_t len)
 {
     static const char digits[] = "0123456789abcdef";
-    size_t len;
-    const char *text = luaL_checklstring(L, 2, &len);
     luaL_Buffer out;
+    size_t n;
 
     luaL_buffinit(L, &out);
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i += n ? n : 1) {
         unsigned char c = (unsigned char)text[i];
 
+        n = character((const unsigned char *)text + i, len - i);
         if (c == '"' || c == '\\') {
             luaL_addchar(&out, '\\');
             luaL_addchar(&out, text[i]);
@@ -145,11 +187,22 @@ static int json(lua_State *L)
             luaL_addstring(&out, "\\u00");
             luaL_addchar(&out, digits[c >> 4]);
             luaL_addchar(&out, digits[c & 15]);
+        } else if (n) {
+            luaL_addlstring(&out, text + i, n);
         } else {
-            luaL_addchar(&out, text[i]);
+            luaL_addstring(&out, "\xef\xbf\xbd");
         }
     }
     luaL_pushresult(&out);
+}
+
+/* c8y:json(text) */
+static int json(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 2, &len);
+
+    push_json(L, text, len);
     return 1;
 }
 
@@ -164,17 +217,39 @@ static int push_rc(lua_State *L, int rc)
     return 1;
 }
 
+enum { TOLD = 20, TELL_EACH = 100 };
+
+/* Who looks at the returned value knows; the log says it to all others. A plugin that goes
+ * on in this way does not fill the log. */
+static void tell_refusal(struct plugin *plugin, const char *text, size_t len, int rc)
+{
+    size_t id = strcspn(text, ",\r\n");
+
+    if (++plugin->refused > TOLD && plugin->refused % TELL_EACH)
+        return;
+    sr_log_write(SR_LOG_WARNING, plugin->name,
+                 "c8y:send(): message %.*s of %zu bytes was not sent: %s (%llu so far)",
+                 (int)(id < 20 ? id : 20), text, len, sr_strerror(rc),
+                 (unsigned long long)plugin->refused);
+}
+
 /* What becomes of it is told as the argument at `options` says; 0: nobody asks. */
 static int send_text(lua_State *L, int at, int prio, int options)
 {
+    struct plugin *plugin = sr_lua_plugin_of(L);
     size_t len;
     const char *text = luaL_checklstring(L, at, &len);
+    int rc;
 
     if (strlen(text) != len) /* a NUL in it */
-        return push_rc(L, SR_E_SYNTAX);
-    if (options)
-        return push_rc(L, sr_lua_send(L, text, prio, options));
-    return push_rc(L, sr_agent_send(sr_lua_plugin_of(L)->lua->agent, text, prio));
+        rc = SR_E_SYNTAX;
+    else if (options)
+        rc = sr_lua_send(L, text, prio, options);
+    else
+        rc = sr_agent_send(plugin->lua->agent, text, prio);
+    if (rc)
+        tell_refusal(plugin, text, len, rc);
+    return push_rc(L, rc);
 }
 
 /* c8y:send(row[, prio[, what]]): a text, or a table as c8y:row() takes it; `what` see
@@ -192,23 +267,56 @@ static int send(lua_State *L)
 
 enum { ARGUMENTS_MAX = 32 };
 
-/* Replaces the conversion at *p by %s, and pushes its text, made by string.format(). */
-static void convert(lua_State *L, const char **p, int argument)
+/* Replaces the stack from `top` + 1 on by the text of `argument`, made by string.format()
+ * with `len` bytes of `conversion`. */
+static void format_value(lua_State *L, const char *conversion, size_t len, int argument)
 {
-    static const char letters[] = "cdiouxXaAeEfFgGs";
-    size_t len = strcspn(*p + 1, letters) + 2;
-    int top;
+    const int top = lua_gettop(L);
 
-    if (len > 16 || !(*p)[len - 1])
-        luaL_error(L, "c8y:sendf(): a conversion that is none");
-    top = lua_gettop(L);
+    bool is_float = strchr("aAeEfFgG", conversion[len - 1]) != NULL;
+
+    if (is_float ? lua_isnumber(L, argument) : lua_type(L, argument) == LUA_TNUMBER)
+        check_finite(L, lua_tonumber(L, argument));
     lua_getglobal(L, "string");
     lua_getfield(L, -1, "format");
-    lua_pushlstring(L, *p, len);
+    lua_pushlstring(L, conversion, len);
     lua_pushvalue(L, argument);
     lua_call(L, 2, 1);
     lua_replace(L, top + 1);
     lua_settop(L, top + 1);
+}
+
+/* %pJ: the same as in C. */
+static void format_json(lua_State *L, int argument)
+{
+    size_t len;
+    const char *text;
+
+    luaL_checkany(L, argument);
+    if (lua_isnil(L, argument))
+        lua_pushliteral(L, "");
+    else
+        luaL_tolstring(L, argument, NULL);
+    text = lua_tolstring(L, -1, &len);
+    push_json(L, text, len);
+    lua_remove(L, -2);
+}
+
+/* Pushes the text of the conversion at *p. */
+static void convert(lua_State *L, const char **p, int argument)
+{
+    static const char letters[] = "cdiouxXaAeEfFgGs";
+    size_t len;
+
+    if (!strncmp(*p, "%pJ", 3)) {
+        format_json(L, argument);
+        *p += 3;
+        return;
+    }
+    len = strcspn(*p + 1, letters) + 2;
+    if (len > 16 || !(*p)[len - 1])
+        luaL_error(L, "c8y:sendf(): a conversion that is none");
+    format_value(L, *p, len, argument);
     *p += len;
 }
 

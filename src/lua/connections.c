@@ -59,7 +59,7 @@ void sr_lua_net_options(const struct sr_agent *agent, struct net_options *option
         options->net.timeout_ms = (unsigned)strtoul(number, NULL, 10);
 }
 
-/* c8y.resp is the callback's own, so that two that wait at the same time do not mix up;
+/* c8y.resp is a text, "" where there is none, as with the vendor's. It is the callback's own, so that two that wait at the same time do not mix up;
  * outside of one it is what came last. */
 void sr_lua_set_resp(lua_State *L, const char *bytes, size_t len)
 {
@@ -71,7 +71,7 @@ void sr_lua_set_resp(lua_State *L, const char *bytes, size_t len)
         *places[i] = LUA_NOREF;
     }
     plugin->current->resp_set = true;
-    if (!bytes)
+    if (!len)
         return;
     lua_pushlstring(L, bytes, len);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -88,7 +88,7 @@ int sr_lua_push_resp(lua_State *L)
     int ref = own ? plugin->current->resp : plugin->resp;
 
     if (ref == LUA_NOREF)
-        lua_pushnil(L);
+        lua_pushliteral(L, "");
     else
         lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
     return 1;

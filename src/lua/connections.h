@@ -24,7 +24,7 @@ struct net_options {
 };
 void sr_lua_net_options(const struct sr_agent *agent, struct net_options *options);
 
-/* Remembers `len` bytes (NULL: nothing) as c8y.resp of the running callback. */
+/* Remembers `len` bytes (NULL and 0: nothing) as c8y.resp of the running callback. */
 void sr_lua_set_resp(lua_State *L, const char *bytes, size_t len);
 int sr_lua_push_resp(lua_State *L);
 

@@ -2,7 +2,8 @@
 /* c8y:addMsgHandler(id, fn), c8y:addXMsgHandler(xid, id, fn), c8y:on(id, fn).
  *
  * The agent has one handler for a message id. Plugins must not take messages from one
- * another, so the host is that handler, and calls those of all plugins in turn. A plugin
+ * another, so the host is that handler, and calls those of all plugins in turn; unless the
+ * option last_handler says that the later one takes it, as with the vendor's. A plugin
  * handles the messages of an id one after the other: while its handler waits, more of them
  * wait in a queue. */
 #include "lua/host.h"
@@ -265,6 +266,24 @@ static void append(struct slot *slot, struct handler *handler)
     *at = handler;
 }
 
+/* Two plugins for one message id are rare, and often a mistake: the log has it. */
+static void meet_others(struct plugin *plugin, struct slot *slot)
+{
+    const bool last = plugin->lua->options.last_handler;
+
+    for (struct handler *h = slot->handlers; h; h = h->next) {
+        if (!h->plugin || h->plugin == plugin || h->removed)
+            continue;
+        sr_log_write(
+            SR_LOG_NOTICE, plugin->name,
+            last ? "message %lu is now this plugin's, and no longer that of '%s'"
+                 : "message %lu is handled by this plugin and by '%s'",
+            (unsigned long)slot->id, h->plugin->name);
+        if (last)
+            remove_handler(h);
+    }
+}
+
 static int add_to(lua_State *L, struct slot *slot, int fn)
 {
     struct plugin *plugin = sr_lua_plugin_of(L);
@@ -286,6 +305,7 @@ static int add_to(lua_State *L, struct slot *slot, int fn)
     handler->next_of_plugin = plugin->handlers;
     plugin->handlers = handler;
     plugin->handler_count++;
+    meet_others(plugin, slot);
     append(slot, handler);
     return 0;
 }

@@ -62,6 +62,8 @@ static void destroy(struct sr_lua *lua)
     free(lua->additions);
     free(lua->plugins);
     free(lua->path);
+    if (lua->c_locale)
+        freelocale(lua->c_locale);
     free(lua);
 }
 
@@ -82,7 +84,8 @@ int sr_lua_new(struct sr_agent *agent, const struct sr_lua_options *options,
         lua->options = *options;
     fill_in(&lua->options);
     lua->path = strdup("");
-    if (!lua->path)
+    lua->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!lua->path || !lua->c_locale)
         rc = SR_E_NOMEM;
     else if (lua->options.watch_files)
         rc = sr_lua_changes_new(lua, &lua->changes);
@@ -359,6 +362,7 @@ int sr_lua_plugin(const struct sr_lua *lua, size_t i, struct sr_lua_plugin *ret_
         .handlers = plugin->handler_count,
         .waiting = plugin->waiting,
         .longest_us = plugin->longest_ns / 1000,
+        .refused = plugin->refused,
     };
     return 0;
 }

@@ -13,6 +13,7 @@
 #define LUA_HOST_H
 
 #include "lua/compat.h"
+#include <locale.h>
 #include <smartrest/agent.h>
 #include <smartrest/lua.h>
 #include <smartrest/record.h>
@@ -52,6 +53,7 @@ struct sr_lua {
     struct changes *changes; /* of files, or NULL */
     struct sr_row row;       /* to build in */
     struct sr_http *http;    /* of c8y:post() and SrNetHttp; made when first needed */
+    locale_t c_locale;       /* in which plugins run */
     int depth;               /* plugins' code that is on the stack */
     bool doomed;             /* freed from there */
     bool sweep;              /* handlers were removed from there */
@@ -99,12 +101,13 @@ struct plugin {
     size_t memory, memory_peak, memory_max;
 
     /* Run time of the present stretch. */
-    uint64_t began_ns; /* 0: not measured yet */
+    bool measured; /* the clock has been read: began_ns */
+    uint64_t began_ns;
     bool expired;
     int no_wait;  /* coroutines on the stack that cannot be left */
     uint64_t ops; /* begun so far; each has a number */
 
-    uint64_t loads, calls, failures, failures_in_a_row, dropped, longest_ns;
+    uint64_t loads, calls, failures, failures_in_a_row, dropped, refused, longest_ns;
     unsigned timer_count, handler_count, waiting;
     int files; /* open ones */
     int resp;  /* reference to the last c8y.resp */

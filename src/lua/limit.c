@@ -49,7 +49,7 @@ static uint64_t processor_ns(void)
 
 void sr_lua_limit_begin(struct plugin *plugin)
 {
-    plugin->began_ns = 0;
+    plugin->measured = false;
     plugin->expired = false;
 }
 
@@ -58,8 +58,9 @@ static uint64_t measure(struct plugin *plugin)
     uint64_t now = processor_ns(), ran;
 
     /* A short callback is over before the clock is read for the first time. */
-    if (!plugin->began_ns)
+    if (!plugin->measured)
         plugin->began_ns = now;
+    plugin->measured = true;
     ran = now - plugin->began_ns;
     if (ran > plugin->longest_ns)
         plugin->longest_ns = ran;
@@ -68,10 +69,9 @@ static uint64_t measure(struct plugin *plugin)
 
 void sr_lua_limit_end(struct plugin *plugin)
 {
-    if (plugin->began_ns)
+    if (plugin->measured)
         measure(plugin);
-    plugin->began_ns = 0;
-    plugin->expired = false;
+    sr_lua_limit_begin(plugin);
 }
 
 static void on_count(lua_State *L, lua_Debug *info)

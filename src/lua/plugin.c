@@ -79,13 +79,16 @@ int sr_lua_protected(struct plugin *plugin, lua_CFunction fn, void *arg, char *t
     lua_State *L = plugin->L;
     const char *message;
     int status = LUA_ERRMEM, top = lua_gettop(L);
+    locale_t locale;
 
     if (!lua_checkstack(L, 2)) {
         message = "not enough memory";
     } else {
         lua_pushcfunction(L, fn);
         lua_pushlightuserdata(L, arg);
+        locale = uselocale(plugin->lua->c_locale);
         status = lua_pcall(L, 1, 0, 0);
+        uselocale(locale);
         if (!status)
             return 0;
         message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error";

@@ -226,12 +226,14 @@ static bool run(struct task *task, int args)
     struct task *outer = plugin->current;
     bool waits, expired;
     int status, results;
+    locale_t locale = uselocale(plugin->lua->c_locale); /* of this thread */
 
     if (!outer)
         sr_lua_limit_begin(plugin);
     plugin->current = task;
     status = sr_lua_resume(task->co, plugin->L, args, &results);
     plugin->current = outer;
+    uselocale(locale);
     expired = plugin->expired;
     if (!outer)
         sr_lua_limit_end(plugin);

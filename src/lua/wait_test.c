@@ -91,7 +91,7 @@ static void a_transfer_that_fails_gives_minus_1_and_no_resp(void **state)
         "say((c8y:postf('n', 't/t', '/not/there'))) end)");
     receive(NULL, "502,1");
     wait_said("-1;");
-    expect_said("4 good;-1 string nil;-1 invalid argument;-1;");
+    expect_said("4 good;-1 string ;-1 invalid argument;-1;");
 }
 
 static void while_one_waits_the_rest_goes_on(void **state)

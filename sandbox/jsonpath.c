@@ -16,7 +16,7 @@ enum { STEPS_MAX = 64 };
 struct step {
     char *name; /* NULL: an index */
     size_t len;
-    size_t index;
+    uint64_t index;
 };
 
 struct sb_jsonpath {
@@ -74,12 +74,12 @@ static const char *parse_quoted(struct sb_jsonpath *path, char **at, char quote)
 /* Behind `[`, at a digit. */
 static const char *parse_index(struct sb_jsonpath *path, char **at)
 {
-    size_t index = 0;
+    uint64_t index = 0;
 
     for (; **at >= '0' && **at <= '9'; (*at)++) {
-        if (index > (SIZE_MAX - 9) / 10)
+        if (index > (UINT64_MAX - 9) / 10)
             return INVALID;
-        index = index * 10 + (size_t)(**at - '0');
+        index = index * 10 + (uint64_t)(**at - '0');
     }
     if (**at == ',' || **at == ':')
         return LISTS;
@@ -171,7 +171,9 @@ json_t *sb_jsonpath_find(const struct sb_jsonpath *path, json_t *value)
         if (step->name)
             value = json_object_get(value, step->name);
         else
-            value = json_array_get(value, step->index);
+            value = step->index < json_array_size(value)
+                        ? json_array_get(value, (size_t)step->index)
+                        : NULL;
     }
     return json_is_null(value) ? NULL : value;
 }

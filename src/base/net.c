@@ -66,6 +66,11 @@ unsigned sr_net_timeout_ms(const struct sr_net *net)
     return net->timeout_ms ? net->timeout_ms : 30 * 1000;
 }
 
+long sr_net_long(uint64_t number)
+{
+    return number > INT32_MAX ? INT32_MAX : (long)number;
+}
+
 size_t sr_net_receive_max(const struct sr_net *net)
 {
     return net->receive_max ? net->receive_max : (size_t)4 * 1024 * 1024;

@@ -4,6 +4,7 @@
 #define BASE_NET_H
 
 #include <smartrest/net.h>
+#include <stdint.h>
 
 /* `from` NULL is zeroed. On success *ret is a copy that owns its texts. Returns 0,
  * SR_E_INVAL (certificate without key or the reverse, unknown HTTP version), SR_E_NOMEM. */
@@ -15,5 +16,7 @@ void sr_net_release(struct sr_net *net);
 unsigned sr_net_connect_ms(const struct sr_net *net);
 unsigned sr_net_timeout_ms(const struct sr_net *net);
 size_t sr_net_receive_max(const struct sr_net *net);
+/* A number as libcurl takes it: its options are of type long, of 32 bits on some machines. */
+long sr_net_long(uint64_t number);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,9 +68,12 @@ static int write_file(struct sr_binary_store *store, const char *bytes, size_t l
 
 static int write_memory(struct sr_binary_store *store, const char *bytes, size_t len)
 {
-    size_t need = (size_t)store->size + len + 1, cap = store->cap ? store->cap : 4096;
+    uint64_t need = store->size + len + 1;
+    size_t cap = store->cap ? store->cap : 4096;
     char *longer;
 
+    if (need > SIZE_MAX / 2)
+        return SR_E_NOMEM;
     while (cap < need)
         cap *= 2;
     if (cap != store->cap) {

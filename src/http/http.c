@@ -134,8 +134,8 @@ int sr_http_request(struct sr_http *http, const struct sr_http_call *call,
 static long connect_ms(const struct sr_net *net, uint64_t timeout_ms)
 {
     if (net->connect_ms || !timeout_ms)
-        return (long)sr_net_connect_ms(net);
-    return (long)(timeout_ms / 3);
+        return sr_net_long(sr_net_connect_ms(net));
+    return sr_net_long(timeout_ms / 3);
 }
 
 /* The platform needs no media types here. */

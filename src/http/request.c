@@ -356,10 +356,10 @@ static int set_times(struct sr_http_request *request, const struct sr_net *net,
     unsigned ms = call->timeout_ms ? call->timeout_ms : sr_net_timeout_ms(net);
     int rc = 0;
 
-    SET(CONNECTTIMEOUT_MS, (long)sr_net_connect_ms(net));
-    SET(TIMEOUT_MS, ms == UINT_MAX ? 0L : (long)ms);
+    SET(CONNECTTIMEOUT_MS, sr_net_long(sr_net_connect_ms(net)));
+    SET(TIMEOUT_MS, ms == UINT_MAX ? 0L : sr_net_long(ms));
     if (call->stall_s) {
-        SET(LOW_SPEED_TIME, (long)call->stall_s);
+        SET(LOW_SPEED_TIME, sr_net_long(call->stall_s));
         SET(LOW_SPEED_LIMIT, 1L);
     }
     return rc;

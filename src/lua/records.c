@@ -69,7 +69,7 @@ static int number(lua_State *L)
 static int values(lua_State *L)
 {
     struct record *record = check(L);
-    size_t from = (size_t)luaL_optinteger(L, 2, 2);
+    size_t from = lua_isnoneornil(L, 2) ? 2 : index_of(L, 2);
     size_t size = sr_record_size(record->record);
 
     lua_newtable(L);

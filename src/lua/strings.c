@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A position as Lua counts: from 1, negative from the end; cut to 1 and more. */
+/* A position as Lua counts: from 1, negative from the end; cut to 1 and more. Beyond the end all
+ * are the same; so a large one fits a size_t of 32 bits. */
 static size_t position(lua_Integer at, size_t len)
 {
+    if (at > (lua_Integer)len + 1)
+        return len + 2;
     if (at > 0)
         return (size_t)at;
     if (at == 0 || at < -(lua_Integer)len)

@@ -98,6 +98,13 @@ void sr_outbox_mark(struct sr_outbox *box)
     pthread_mutex_unlock(&box->lock);
 }
 
+/* Files may have more bytes than fit a size_t of 32 bits. The other half is for what memory has
+ * beside them. */
+static size_t clamp(uint64_t number)
+{
+    return number > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)number;
+}
+
 struct sr_outbox_waiting sr_box_gap(const struct sr_outbox *box)
 {
     struct sr_store_stats stored;
@@ -106,8 +113,8 @@ struct sr_outbox_waiting sr_box_gap(const struct sr_outbox *box)
         return (struct sr_outbox_waiting){ 0 };
     sr_store_stats(box->store, &stored);
     return (struct sr_outbox_waiting){
-        .rows = (size_t)stored.rows - box->disk_rows,
-        .bytes = (size_t)stored.bytes - box->disk_bytes,
+        .rows = clamp(stored.rows - box->disk_rows),
+        .bytes = clamp(stored.bytes - box->disk_bytes),
     };
 }
 

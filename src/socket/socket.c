@@ -341,7 +341,7 @@ static int set_options(struct sr_socket *s)
     SET(URL, url);
     SET(CONNECT_ONLY, 1L);
     SET(SSL_ENABLE_ALPN, 0L);
-    SET(CONNECTTIMEOUT_MS, (long)sr_net_connect_ms(&s->net));
+    SET(CONNECTTIMEOUT_MS, sr_net_long(sr_net_connect_ms(&s->net)));
     SET(PROXY, s->net.proxy ? s->net.proxy : "");
     SET(HTTPPROXYTUNNEL, 1L);
     SET(ERRORBUFFER, s->curl_error);

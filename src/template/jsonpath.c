@@ -49,12 +49,12 @@ static const char *quoted_name(const char **at, char quote)
 /* Behind `[`, at a digit. */
 static const char *list_index(const char **at)
 {
-    size_t number = 0;
+    uint64_t number = 0;
 
     for (; **at >= '0' && **at <= '9'; (*at)++) {
-        if (number > (SIZE_MAX - 9) / 10)
+        if (number > (UINT64_MAX - 9) / 10)
             return "the index is too large";
-        number = number * 10 + (size_t)(**at - '0');
+        number = number * 10 + (uint64_t)(**at - '0');
     }
     if (**at == ',' || **at == ':')
         return lists;

@@ -102,8 +102,9 @@ SR_API void sr_mqtt_set_send_max(struct sr_mqtt *mqtt, size_t max);
 /* Subscribes to `filter` (`+` is one level, `#` at the end any number; neither matches
  * topics that begin with `$`), now if connected and at every connection. Messages that match
  * go to `fn`: to each function with a filter that does. A later call for the same filter
- * replaces function and QoS. Messages larger than receive_max of the options are dropped,
- * and logged. Returns 0, SR_E_INVAL (not a filter), SR_E_NOMEM. */
+ * replaces function and QoS. A message that is larger, with
+ * its topic, than receive_max of the options is refused at its header: the connection ends, and
+ * `down` says so. Returns 0, SR_E_INVAL (not a filter), SR_E_NOMEM. */
 SR_API int sr_mqtt_subscribe(struct sr_mqtt *mqtt, const char *filter, int qos,
                              sr_mqtt_fn fn, void *arg);
 /* The same for `count` filters; all or none. */

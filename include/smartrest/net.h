@@ -33,7 +33,9 @@ struct sr_net {
     unsigned connect_ms;  /* for name, TCP and TLS; 0: 10000 */
     unsigned timeout_ms;  /* for a request and its answer; 0: 30000 */
     unsigned http_version; /* 10, 11 or 20 (the latter with TLS); 0: 11 */
-    size_t receive_max;    /* bytes of an answer or message; 0: 4 MiB */
+    size_t
+        receive_max; /* bytes of an HTTP answer, of an MQTT message with its topic, and
+                           of all messages with QoS 2 that are not released; 0: 4 MiB */
 };
 
 #ifdef __cplusplus

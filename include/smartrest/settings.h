@@ -38,7 +38,8 @@ struct sr_agent;
     X(request_timeout, 30000, 100, 3600000, "ms",                                      \
       "for a request and its answer, "                                                 \
       "or a publish and its PUBACK")                                                   \
-    X(receive_max, 4194304, 1024, 1073741824, "bytes", "of an HTTP answer")            \
+    X(receive_max, 4194304, 1024, 1073741824, "bytes",                                 \
+      "of an HTTP answer or an MQTT message")                                          \
     X(keepalive, 60, 0, 65535, "s",                                                    \
       "MQTT: a sign of life when idle; 0 none, or 5 "                                  \
       "and more")                                                                      \

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <smartrest/mqtt.h>
 
-#include "base/net.h"
 #include "mqtt/mqtt.h"
 #include "mqtt/topic.h"
 #include <stdlib.h>
@@ -263,11 +262,6 @@ static void on_received(void *arg, const struct sr_mqtt_link_message *got)
     };
     struct sr_mqtt *m = arg;
 
-    if (got->len > sr_net_receive_max(&m->options.net)) {
-        sr_warning("a message of %zu bytes is larger than the limit, and dropped",
-                   got->len);
-        return;
-    }
     enter(m);
     if (!hand_out(m, &message) && m->events.message)
         m->events.message(m->arg, &message);

@@ -2,23 +2,31 @@
 #include "mqtt/connect.h"
 
 #include "base/fd.h"
+#include "base/net.h"
 #include "loop/handles.h"
+#include "mqtt/race.h"
+#include "mqtt/tls.h"
 #include <errno.h>
+#include <netdb.h>
+#include <openssl/err.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* What the thread works on. Freed by whoever of the two comes last. */
 struct job {
     pthread_mutex_t lock;
     struct sr_connect *connect; /* NULL once abandoned */
     bool finished;
-    struct mosquitto *client;
-    char *host;
-    uint16_t port;
-    unsigned keepalive_s;
-    int rc, error;
+    int stop;                          /* readable once abandoned */
+    struct sr_connect_options options; /* its texts are ours */
+    struct sr_net net;
+    struct sr_connected result;
 };
 
 /* The loop's side of it. */
@@ -31,11 +39,147 @@ struct sr_connect {
 
 static void free_job(struct job *job)
 {
-    if (job->client)
-        mosquitto_destroy(job->client);
+    sr_stream_free(job->result.stream);
+    if (job->result.client)
+        mosquitto_destroy(job->result.client);
+    sr_plug_release(&job->result.plug);
+    if (job->stop >= 0)
+        close(job->stop);
     pthread_mutex_destroy(&job->lock);
-    free(job->host);
+    sr_net_release(&job->net);
+    free((char *)(uintptr_t)job->options.host);
     free(job);
+}
+
+/* --- in the thread ------------------------------------------------------------ */
+
+/* False, and `why` says why not. */
+static bool fail(struct job *job, const char *text)
+{
+    snprintf(job->result.why, sizeof job->result.why, "%s", text);
+    return false;
+}
+
+static bool fail_by(struct job *job, int error)
+{
+    char text[128] = "the connection broke";
+
+    if (error)
+        snprintf(text, sizeof text, "%s", strerror(error));
+    return fail(job, text);
+}
+
+/* False when the job was abandoned meanwhile. */
+static bool wait_for(struct job *job, short events)
+{
+    struct pollfd fds[2] = {
+        {.fd = job->stop,               .events = POLLIN},
+        { .fd = job->result.stream->fd, .events = events}
+    };
+
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+    return !fds[0].revents;
+}
+
+static bool reach(struct job *job)
+{
+    const struct sr_connect_options *o = &job->options;
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+    struct addrinfo *addresses;
+    char port[8];
+    int fd, rc;
+
+    snprintf(port, sizeof port, "%u", (unsigned)o->port);
+    rc = getaddrinfo(o->host, port, &hints, &addresses);
+    if (rc == EAI_SYSTEM)
+        return fail_by(job, errno);
+    if (rc)
+        return fail(job, gai_strerror(rc));
+    fd = sr_race(addresses, &o->last, job->stop, &job->result.address);
+    freeaddrinfo(addresses);
+    if (fd < 0)
+        return fail_by(job, errno);
+    job->result.stream = sr_stream_new(fd, o->host);
+    if (!job->result.stream)
+        close(fd);
+    return job->result.stream || fail(job, "out of memory");
+}
+
+/* A handshake failed by `error` of SSL_get_error(). */
+static bool fail_by_tls(struct job *job, int error, int system_error)
+{
+    struct sr_connected *result = &job->result;
+    const char *host = job->options.host;
+
+    if (sr_tls_is_end(error, system_error))
+        snprintf(result->why, sizeof result->why,
+                 "TLS: %s ended the connection; does it speak TLS at this port?", host);
+    else if (error == SSL_ERROR_SYSCALL && system_error)
+        snprintf(result->why, sizeof result->why, "TLS with %s failed: %s", host,
+                 strerror(system_error));
+    else
+        sr_tls_why(result->stream->ssl, host, result->why, sizeof result->why);
+    return false;
+}
+
+static bool shake_hands(struct job *job)
+{
+    struct sr_connected *result = &job->result;
+    SSL *ssl = sr_tls_new(&job->net, job->options.host, result->stream->fd, result->why,
+                          sizeof result->why);
+    int rc, error, system_error;
+
+    if (!ssl)
+        return false;
+    result->stream->ssl = ssl;
+    for (;;) {
+        ERR_clear_error();
+        errno = 0;
+        rc = SSL_do_handshake(ssl);
+        system_error = errno;
+        if (rc == 1)
+            return true;
+        error = SSL_get_error(ssl, rc);
+        if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+            return fail_by_tls(job, error, system_error);
+        if (!wait_for(job, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT))
+            return fail_by(job, ECANCELED);
+    }
+}
+
+/* What libmosquitto had written when its socket was replaced: CONNECT. */
+static bool send_first(struct job *job)
+{
+    struct sr_connected *result = &job->result;
+    size_t at = 0;
+    ssize_t n;
+
+    while (at < result->plug.len) {
+        n = sr_stream_write(result->stream, result->plug.bytes + at,
+                            result->plug.len - at);
+        if (n > 0)
+            at += (size_t)n;
+        else if (errno == EPROTO)
+            return fail(job, sr_stream_why(result->stream));
+        else if (errno != EAGAIN && errno != EINTR)
+            return fail_by(job, errno);
+        else if (!wait_for(job,
+                           sr_stream_wants_write(result->stream) ? POLLOUT : POLLIN))
+            return fail_by(job, ECANCELED);
+    }
+    sr_plug_sent(&result->plug);
+    return true;
+}
+
+static bool plug_in(struct job *job)
+{
+    int rc = sr_plug_connect(&job->result.plug, job->result.client,
+                             job->options.keepalive_s);
+
+    if (rc == MOSQ_ERR_ERRNO)
+        return fail_by(job, errno);
+    return !rc || fail(job, mosquitto_strerror(rc));
 }
 
 static void *run(void *arg)
@@ -43,11 +187,11 @@ static void *run(void *arg)
     struct job *job = arg;
     bool orphan;
 
-    errno = 0;
-    job->rc =
-        mosquitto_connect(job->client, job->host, job->port, (int)job->keepalive_s);
-    job->error = errno;
-    sr_fd_seal(mosquitto_socket(job->client));
+    if (!reach(job) || (job->options.tls && !shake_hands(job)) || !plug_in(job) ||
+        !send_first(job)) {
+        sr_stream_free(job->result.stream);
+        job->result.stream = NULL;
+    }
 
     pthread_mutex_lock(&job->lock);
     orphan = !job->connect;
@@ -60,25 +204,24 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* --- on the loop -------------------------------------------------------------- */
+
 static void on_finished(uv_async_t *handle)
 {
     struct sr_connect *connect = (struct sr_connect *)handle;
     struct job *job = connect->job;
-    struct mosquitto *client;
+    struct sr_connected result;
     sr_connect_fn fn = connect->fn;
     void *arg = connect->arg;
-    int rc, error;
 
     pthread_mutex_lock(&job->lock);
-    client = job->client;
-    rc = job->rc;
-    error = job->error;
-    job->client = NULL;
+    result = job->result;
+    job->result = (struct sr_connected){ .plug = { .fd = -1 } };
     pthread_mutex_unlock(&job->lock);
 
     free_job(job);
     sr_handle_close((uv_handle_t *)&connect->uv);
-    fn(arg, client, rc, error);
+    fn(arg, &result);
 }
 
 /* Detached, deaf to the application's signals, and with a stack of moderate size. */
@@ -89,7 +232,6 @@ static int start_thread(struct job *job)
     sigset_t all, old;
     int rc;
 
-    sr_fd_reserve();
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, 256 * 1024);
@@ -101,29 +243,30 @@ static int start_thread(struct job *job)
     return rc ? SR_E_NOMEM : 0;
 }
 
-static struct job *new_job(const char *host, uint16_t port, unsigned keepalive_s)
+static struct job *new_job(const struct sr_connect_options *options)
 {
     struct job *job = calloc(1, sizeof *job);
 
     if (!job)
         return NULL;
     pthread_mutex_init(&job->lock, NULL);
-    job->port = port;
-    job->keepalive_s = keepalive_s;
-    job->host = strdup(host);
-    if (!job->host) {
+    job->options = *options;
+    job->result.plug.fd = -1;
+    job->options.host = strdup(options->host);
+    job->stop = sr_fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!job->options.host || job->stop < 0 || sr_net_copy(options->net, &job->net)) {
         free_job(job);
         return NULL;
     }
     return job;
 }
 
-int sr_connect_start(struct sr_loop *loop, struct mosquitto *client, const char *host,
-                     uint16_t port, unsigned keepalive_s, sr_connect_fn fn, void *arg,
-                     struct sr_connect **ret_connect)
+int sr_connect_start(struct sr_loop *loop, struct mosquitto *client,
+                     const struct sr_connect_options *options, sr_connect_fn fn,
+                     void *arg, struct sr_connect **ret_connect)
 {
     struct sr_connect *connect = calloc(1, sizeof *connect);
-    struct job *job = new_job(host, port, keepalive_s);
+    struct job *job = new_job(options);
 
     if (!connect || !job || uv_async_init(&loop->uv, &connect->uv, on_finished)) {
         free(connect);
@@ -135,9 +278,9 @@ int sr_connect_start(struct sr_loop *loop, struct mosquitto *client, const char 
     connect->fn = fn;
     connect->arg = arg;
     job->connect = connect;
-    job->client = client;
+    job->result.client = client;
     if (start_thread(job)) {
-        job->client = NULL; /* stays the caller's */
+        job->result.client = NULL; /* stays the caller's */
         free_job(job);
         sr_handle_close((uv_handle_t *)&connect->uv);
         return SR_E_NOMEM;
@@ -157,6 +300,7 @@ void sr_connect_abandon(struct sr_connect *connect)
     pthread_mutex_lock(&job->lock);
     finished = job->finished;
     job->connect = NULL;
+    eventfd_write(job->stop, 1);
     pthread_mutex_unlock(&job->lock);
     if (finished)
         free_job(job);

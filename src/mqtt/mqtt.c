@@ -7,14 +7,13 @@
 #include "base/tls.h"
 #include "loop/handles.h"
 #include "mqtt/connect.h"
+#include "mqtt/line.h"
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /*        start                thread done            CONNACK 0
  *  IDLE --------> CONNECTING -------------> GREETING ----------> UP
@@ -40,9 +39,10 @@ struct sr_mqtt_link {
     unsigned keepalive_s;
 
     enum state state;
-    struct sr_connect *connect; /* CONNECTING */
-    struct mosquitto *client;   /* GREETING, UP: one for each connection */
-    struct socket_watch *watch; /* GREETING, UP */
+    struct sr_connect *connect;             /* CONNECTING */
+    struct sr_line line;                    /* GREETING, UP: one for each connection */
+    struct socket_watch *watch;             /* GREETING, UP */
+    struct sockaddr_storage address, avoid; /* of this attempt; that failed last */
     struct sr_deadline
         deadline; /* of the attempt, the pause, or a dropped connection */
     struct sr_deadline ping;
@@ -77,9 +77,7 @@ static void close_connection(struct sr_mqtt_link *mqtt)
     if (mqtt->watch)
         sr_handle_close((uv_handle_t *)&mqtt->watch->uv);
     mqtt->watch = NULL;
-    if (mqtt->client)
-        mosquitto_destroy(mqtt->client);
-    mqtt->client = NULL;
+    sr_line_close(&mqtt->line);
     sr_connect_abandon(mqtt->connect);
     mqtt->connect = NULL;
     mqtt->drop_reason = NULL;
@@ -95,6 +93,8 @@ static void lose(struct sr_mqtt_link *mqtt, const char *why)
     snprintf(reason, sizeof reason, "mqtt%s://%s:%u: %s", o->tls ? "s" : "", o->host,
              (unsigned)o->port, why);
     close_connection(mqtt);
+    if (!was_up)
+        mqtt->avoid = mqtt->address; /* another of the host's addresses may do better */
     mqtt->end = (struct sr_mqtt_link_end){
         .connack = mqtt->connack,
         .closed = was_up && mqtt->closed,
@@ -122,21 +122,23 @@ static const char *connack_text(int code)
     }
 }
 
-/* A call into libmosquitto failed with `rc`. */
-static void lose_by(struct sr_mqtt_link *mqtt, int rc, int error)
+/* The connection ended with `rc`; see mqtt/line.h. */
+static void lose_by(struct sr_mqtt_link *mqtt, int rc)
 {
-    mqtt->closed = rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN ||
-                   (rc == MOSQ_ERR_ERRNO && (error == ECONNRESET || error == EPIPE));
+    const struct sr_line *line = &mqtt->line;
+    char why[SR_WHY_MAX];
+
+    mqtt->closed =
+        rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN ||
+        (rc == MOSQ_ERR_ERRNO && (line->error == ECONNRESET || line->error == EPIPE));
     if (mqtt->connack)
         lose(mqtt, connack_text(mqtt->connack));
-    else if (rc == MOSQ_ERR_EAI)
-        lose(mqtt, gai_strerror(error));
+    else if (*line->why)
+        lose(mqtt, strcpy(why, line->why));
     else if (rc == MOSQ_ERR_ERRNO)
-        lose(mqtt, error ? strerror(error) : "the connection broke");
+        lose(mqtt, line->error ? strerror(line->error) : "the connection broke");
     else if (rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN)
         lose(mqtt, "the broker closed the connection");
-    else if (rc == MOSQ_ERR_TLS)
-        lose(mqtt, "no TLS: is its certificate trusted, and for this host?");
     else if (rc == MOSQ_ERR_KEEPALIVE)
         lose(mqtt, "no sign of life within the keep-alive");
     else
@@ -157,7 +159,7 @@ static void on_deadline(void *arg)
 
 void sr_mqtt_link_drop(struct sr_mqtt_link *mqtt, const char *reason)
 {
-    if (!mqtt->client)
+    if (!mqtt->line.client)
         return;
     mqtt->drop_reason = reason;
     sr_deadline_set(&mqtt->deadline, 0);
@@ -173,7 +175,7 @@ static void update_watch(struct sr_mqtt_link *mqtt)
 
     if (!mqtt->watch)
         return;
-    if (mosquitto_want_write(mqtt->client))
+    if (sr_line_wants_write(&mqtt->line))
         events |= UV_WRITABLE;
     if (events == mqtt->watch->events)
         return;
@@ -200,10 +202,10 @@ static void on_ping_due(void *arg)
         mqtt->last_in_ms = mqtt->last_out_ms = now;
         due = ping_due_ms(mqtt);
         mqtt->busy++;
-        rc = mosquitto_loop_misc(mqtt->client);
+        rc = mosquitto_loop_misc(mqtt->line.client);
         mqtt->busy--;
     }
-    if (rc || mosquitto_socket(mqtt->client) < 0) {
+    if (rc || mosquitto_socket(mqtt->line.client) < 0 || sr_line_flush(&mqtt->line)) {
         lose(mqtt, "no sign of life within the keep-alive");
         return;
     }
@@ -219,31 +221,29 @@ static void start_pinging(struct sr_mqtt_link *mqtt)
 
 static void destroy(struct sr_mqtt_link *mqtt);
 
-/* Reads and writes what the socket is ready for. */
+/* Reads and writes what the stream is ready for, and answers at once. */
 static void exchange(struct sr_mqtt_link *mqtt, int events)
 {
-    int rc = MOSQ_ERR_SUCCESS, error;
+    struct sr_line *line = &mqtt->line;
+    uint64_t sent = line->sent;
+    int rc = MOSQ_ERR_SUCCESS;
 
     mqtt->busy++;
-    errno = 0;
-    if (events & UV_READABLE) {
+    if (events & UV_READABLE)
         mqtt->last_in_ms = sr_now_ms();
-        rc = mosquitto_loop_read(mqtt->client, 1);
-    }
-    if (!rc && !mqtt->doomed && (events & UV_WRITABLE)) {
+    if (events & UV_READABLE || sr_stream_wants_write(line->stream))
+        rc = sr_line_in(line);
+    if (!rc)
+        rc = sr_line_out(line); /* DISCONNECT as well, if doomed */
+    if (line->sent != sent)
         mqtt->last_out_ms = sr_now_ms();
-        rc = mosquitto_loop_write(mqtt->client, 1);
-    }
-    error = errno;
     mqtt->busy--;
-    if (mqtt->doomed) {
-        mosquitto_loop_write(mqtt->client, 1); /* DISCONNECT */
+    if (mqtt->doomed)
         destroy(mqtt);
-    } else if (rc || mosquitto_socket(mqtt->client) < 0) {
-        lose_by(mqtt, rc ? rc : MOSQ_ERR_CONN_LOST, error);
-    } else {
+    else if (rc || mosquitto_socket(line->client) < 0)
+        lose_by(mqtt, rc ? rc : MOSQ_ERR_CONN_LOST);
+    else
         update_watch(mqtt);
-    }
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events)
@@ -263,8 +263,7 @@ static int watch_socket(struct sr_mqtt_link *mqtt)
 
     if (!watch)
         return SR_E_NOMEM;
-    if (uv_poll_init_socket(&mqtt->loop->uv, &watch->uv,
-                            mosquitto_socket(mqtt->client))) {
+    if (uv_poll_init_socket(&mqtt->loop->uv, &watch->uv, mqtt->line.stream->fd)) {
         free(watch);
         return SR_E_NOMEM;
     }
@@ -285,6 +284,7 @@ static void on_connack(struct mosquitto *client, void *arg, int code)
     if (code || mqtt->state != GREETING)
         return; /* libmosquitto ends the connection, and exchange() sees it */
     mqtt->state = UP;
+    mqtt->avoid.ss_family = 0;
     mqtt->up_since_ms = mqtt->last_out_ms = sr_now_ms();
     sr_deadline_clear(&mqtt->deadline);
     start_pinging(mqtt);
@@ -336,40 +336,6 @@ static void on_suback(struct mosquitto *client, void *arg, int message_id, int c
 
 /* --- an attempt --------------------------------------------------------- */
 
-/* OpenSSL would ask on the terminal. */
-static int no_passphrase(char *buffer, int size, int writing, void *arg)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return 0;
-}
-
-/* libmosquitto takes a client's certificate only along with a place of authorities. */
-static int set_tls(struct mosquitto *client, const struct sr_mqtt_link_options *o)
-{
-    const struct sr_net *net = &o->net;
-    const char *ca_path = net->ca_path;
-    int rc = 0;
-
-    if (!o->tls)
-        return 0;
-    if (!net->ca_file && !ca_path) {
-        rc = mosquitto_int_option(client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
-        if (net->cert_file)
-            ca_path = "/etc/ssl/certs";
-    }
-    if (!rc && (net->ca_file || ca_path))
-        rc = mosquitto_tls_set(client, net->ca_file, ca_path, net->cert_file,
-                               net->key_file, no_passphrase);
-    if (!rc && net->insecure)
-        rc = mosquitto_tls_opts_set(client, 0, NULL, NULL);
-    if (!rc && net->insecure)
-        rc = mosquitto_tls_insecure_set(client, true);
-    return rc;
-}
-
 static int set_will(struct mosquitto *client, const struct sr_mqtt_link_options *o)
 {
     if (!o->will_topic)
@@ -407,15 +373,12 @@ static int new_client(struct sr_mqtt_link *mqtt, struct mosquitto **ret_client)
         return MOSQ_ERR_NOMEM;
     rc = mosquitto_username_pw_set(client, o->user, o->password);
     if (!rc)
-        rc = set_tls(client, o);
-    if (!rc)
         rc = set_will(client, o);
     if (rc) {
         mosquitto_destroy(client);
         return rc;
     }
     mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311);
-    mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
     mosquitto_connect_callback_set(client, on_connack);
     mosquitto_message_callback_set(client, on_message);
     mosquitto_publish_callback_set(client, on_puback);
@@ -424,62 +387,47 @@ static int new_client(struct sr_mqtt_link *mqtt, struct mosquitto **ret_client)
     return 0;
 }
 
-static void on_connected(void *arg, struct mosquitto *client, int rc, int error)
+static void on_connected(void *arg, const struct sr_connected *result)
 {
     struct sr_mqtt_link *mqtt = arg;
+    bool opened =
+        sr_line_open(&mqtt->line, result, sr_net_receive_max(&mqtt->options.net));
 
     mqtt->connect = NULL;
-    mqtt->client = client;
-    if (rc) {
-        lose_by(mqtt, rc, error);
+    mqtt->address = result->address;
+    if (!result->stream) {
+        lose(mqtt, result->why);
         return;
     }
     mqtt->state = GREETING;
     mqtt->last_in_ms = mqtt->last_out_ms = sr_now_ms();
-    if (watch_socket(mqtt))
+    if (!opened || watch_socket(mqtt))
         lose(mqtt, "out of memory");
-}
-
-/* The files of the options that cannot be read, or NULL. */
-static const char *unreadable(const struct sr_net *net)
-{
-    if (net->ca_file && access(net->ca_file, R_OK))
-        return net->ca_file;
-    if (net->cert_file && access(net->cert_file, R_OK))
-        return net->cert_file;
-    if (net->key_file && access(net->key_file, R_OK))
-        return net->key_file;
-    return NULL;
-}
-
-static void lose_before_connecting(struct sr_mqtt_link *mqtt, int rc)
-{
-    const char *path = unreadable(&mqtt->options.net);
-    char why[256];
-
-    if (rc != MOSQ_ERR_INVAL || !path) {
-        lose(mqtt, mosquitto_strerror(rc));
-        return;
-    }
-    snprintf(why, sizeof why, "cannot read the %s file %s",
-             path == mqtt->options.net.ca_file ? "CA" : "certificate or key", path);
-    lose(mqtt, why);
 }
 
 static void attempt(struct sr_mqtt_link *mqtt)
 {
     const struct sr_mqtt_link_options *o = &mqtt->options;
+    const struct sr_connect_options options = {
+        .host = o->host,
+        .port = o->port,
+        .tls = o->tls,
+        .net = &o->net,
+        .keepalive_s = mqtt->keepalive_s,
+        .last = mqtt->avoid,
+    };
     struct mosquitto *client;
     int rc = new_client(mqtt, &client);
 
     mqtt->state = CONNECTING;
     mqtt->connack = 0;
+    mqtt->address.ss_family = 0;
     if (rc) {
-        lose_before_connecting(mqtt, rc);
+        lose(mqtt, mosquitto_strerror(rc));
         return;
     }
-    if (sr_connect_start(mqtt->loop, client, o->host, o->port, mqtt->keepalive_s,
-                         on_connected, mqtt, &mqtt->connect)) {
+    if (sr_connect_start(mqtt->loop, client, &options, on_connected, mqtt,
+                         &mqtt->connect)) {
         mosquitto_destroy(client);
         lose(mqtt, "no thread to connect in");
         return;
@@ -593,11 +541,14 @@ void sr_mqtt_link_free(struct sr_mqtt_link *mqtt)
         return;
     sr_sigpipe_hold(&hold);
     if (mqtt->state == UP)
-        mosquitto_disconnect(mqtt->client);
-    if (mqtt->busy)
-        mqtt->doomed = true;
-    else
+        mosquitto_disconnect(mqtt->line.client);
+    if (mqtt->busy) {
+        mqtt->doomed = mqtt->line.stop = true;
+    } else {
+        if (mqtt->state == UP)
+            sr_line_flush(&mqtt->line);
         destroy(mqtt);
+    }
     sr_sigpipe_release(&hold);
 }
 
@@ -633,6 +584,8 @@ static int sent(struct sr_mqtt_link *mqtt, int rc)
         sr_mqtt_link_drop(mqtt, "the connection broke while sending");
         return SR_E_UNREACHABLE;
     }
+    /* A stream that is broken says so again when it is watched. */
+    sr_line_flush(&mqtt->line);
     update_watch(mqtt);
     return 0;
 }
@@ -644,8 +597,8 @@ int sr_mqtt_link_publish(struct sr_mqtt_link *mqtt, const char *topic,
         return SR_E_STATE;
     if (len > SR_MQTT_PACKET_MAX)
         return SR_E_TOOBIG;
-    return sent(mqtt, mosquitto_publish(mqtt->client, ret_message_id, topic, (int)len,
-                                        payload, qos, false));
+    return sent(mqtt, mosquitto_publish(mqtt->line.client, ret_message_id, topic,
+                                        (int)len, payload, qos, false));
 }
 
 int sr_mqtt_link_subscribe(struct sr_mqtt_link *mqtt, const char *const *topics,
@@ -653,9 +606,9 @@ int sr_mqtt_link_subscribe(struct sr_mqtt_link *mqtt, const char *const *topics,
 {
     if (mqtt->state != UP || mqtt->doomed || mqtt->drop_reason)
         return SR_E_STATE;
-    return sent(mqtt, mosquitto_subscribe_multiple(mqtt->client, ret_message_id, count,
-                                                   (char *const *)(uintptr_t)topics,
-                                                   qos, 0, NULL));
+    return sent(mqtt, mosquitto_subscribe_multiple(
+                          mqtt->line.client, ret_message_id, count,
+                          (char *const *)(uintptr_t)topics, qos, 0, NULL));
 }
 
 int sr_mqtt_link_send(struct sr_mqtt_link *mqtt,
@@ -663,16 +616,17 @@ int sr_mqtt_link_send(struct sr_mqtt_link *mqtt,
 {
     if (!sr_mqtt_link_is_up(mqtt))
         return SR_E_STATE;
-    return sent(mqtt, mosquitto_publish(mqtt->client, ret_message_id, message->topic,
-                                        (int)message->len, message->payload,
-                                        message->qos, message->retained));
+    return sent(mqtt,
+                mosquitto_publish(mqtt->line.client, ret_message_id, message->topic,
+                                  (int)message->len, message->payload, message->qos,
+                                  message->retained));
 }
 
 int sr_mqtt_link_unsubscribe(struct sr_mqtt_link *mqtt, const char *topic)
 {
     if (!sr_mqtt_link_is_up(mqtt))
         return SR_E_STATE;
-    return sent(mqtt, mosquitto_unsubscribe(mqtt->client, NULL, topic));
+    return sent(mqtt, mosquitto_unsubscribe(mqtt->line.client, NULL, topic));
 }
 
 bool sr_mqtt_link_is_up(const struct sr_mqtt_link *mqtt)

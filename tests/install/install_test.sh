@@ -70,7 +70,7 @@ if [ -n "$lua" ]; then
     run_lua "pkg-config, Lua, static" "$work/pc-lua-static"
 fi
 
-for need in libuv libcurl libmosquitto; do
+for need in libuv libcurl libmosquitto openssl; do
     pkg-config --print-requires-private smartrest | grep -q "^$need " ||
         fail "smartrest.pc does not name $need"
 done

@@ -67,8 +67,11 @@ SR_API int sr_agent_set_ca_file(struct sr_agent *agent, const char *path);
 /* Gets the device's credentials: loads them from `path`, or else asks the platform
  * for them (message 61) until an operator has accepted the device (70), and stores
  * them in `path`: three lines, tenant, user, password; mode 0600, replaced
- * atomically. A file that is there and damaged is logged and asked for anew. That
- * `path` can be written is found out before asking.
+ * atomically; if `path` is a symbolic link, the file that it points to. A file of the C++ SDK
+ * is read as well: words parted by blanks or line ends. A file that is there and damaged is logged,
+ * with the line, and asked for anew. That `path` can be written is found out before asking.
+ * Credentials that cannot be stored (see sr_agent_set_credentials(); a blank in tenant or user, or
+ * at an end of the password) are logged, and asked for again.
  * Runs the loop until done. Returns 0; SR_E_INVAL (server or device_id); SR_E_IO
  * (`path`); SR_E_UNREACHABLE, see sr_agent_set_wait(); SR_E_TIMEOUT, asked as often as
  * sr_agent_set_bootstrap_poll() says; SR_E_AUTH, bootstrap account refused; SR_E_REFUSED,
@@ -76,7 +79,7 @@ SR_API int sr_agent_set_ca_file(struct sr_agent *agent, const char *path);
 SR_API int sr_agent_bootstrap(struct sr_agent *agent, const char *path);
 
 /* The account that asks for credentials; the default is the platform's published
- * one. Copied. Returns 0, SR_E_INVAL, SR_E_NOMEM. */
+ * one. Copied, and checked as by sr_agent_set_credentials(). Returns 0, SR_E_INVAL, SR_E_NOMEM. */
 SR_API int sr_agent_set_bootstrap_account(struct sr_agent *agent, const char *tenant,
                                           const char *user, const char *password);
 
@@ -86,7 +89,9 @@ SR_API void sr_agent_set_bootstrap_poll(struct sr_agent *agent, uint64_t interva
                                         unsigned attempts);
 
 /* Instead of sr_agent_bootstrap(), for credentials that live elsewhere, say in a secure
- * element. Copied. Returns 0, SR_E_INVAL, SR_E_NOMEM. */
+ * element. Copied. Each has 1 to 1024 bytes and no control characters: else SR_E_INVAL, and
+ * sr_agent_error() says which and why. Returns 0, SR_E_INVAL, SR_E_STATE (the reporter is started
+ * already), SR_E_NOMEM. */
 SR_API int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
                                     const char *user, const char *password);
 
@@ -144,7 +149,7 @@ SR_API const char *sr_agent_password(const struct sr_agent *agent);
  * decimal text, "" until integrate. */
 SR_API const char *sr_agent_xid(const struct sr_agent *agent);
 SR_API const char *sr_agent_id(const struct sr_agent *agent);
-/* For a flow of your own. Each is copied; 1 to 255 bytes, none of them blank, control byte,
+/* For a flow of your own. Each is copied; 1 to 255 bytes of UTF-8, no blank, control character,
  * `,` `"` `+` `#`. Return 0, SR_E_INVAL, SR_E_NOMEM. */
 SR_API int sr_agent_set_xid(struct sr_agent *agent, const char *xid);
 SR_API int sr_agent_set_id(struct sr_agent *agent, const char *id);
@@ -163,7 +168,7 @@ enum sr_prio {
  * its bound the oldest waiting rows make room, unless the settings full_volatile and
  * full_buffered say otherwise; see sr_agent_on_loss() and sr_reporter_stats().
  * Returns 0; or, and then nothing was queued: SR_E_SYNTAX, not a row (with SR_PRIO_XID:
- * not an X-Id of 1 to 255 bytes and a row); SR_E_TOOBIG, more than SR_ROW_MAX bytes or
+ * not an X-Id as in sr_agent_set_xid() and a row); SR_E_TOOBIG, more than SR_ROW_MAX bytes or
  * than the outbox holds; SR_E_FULL, the outbox is full of rows that are under way, or at its
  * bound when it is to refuse; SR_E_INVAL, NULL or an unknown prio; SR_E_STOPPED, inside of
  * sr_agent_free(); SR_E_NOMEM. */

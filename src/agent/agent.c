@@ -2,6 +2,7 @@
 #include "agent/agent_p.h"
 #include "base/device_id.h"
 #include "loop/handles.h"
+#include "mqtt/topic.h"
 #include <smartrest/push.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,8 +251,8 @@ int sr_agent_check_setup(struct sr_agent *agent)
         return sr_agent_refuse_url(agent, "server", agent->server,
                                    "it must begin with http:// or https://");
     if (!sr_device_id_valid(agent->device_id, &reason))
-        return sr_agent_fail(agent, SR_E_INVAL, "device id '%s': %s", agent->device_id,
-                             reason);
+        return sr_agent_fail(agent, SR_E_INVAL, "device id '%.300s' %s",
+                             agent->device_id, reason);
     while (len && agent->server[len - 1] == '/')
         len--;
     agent->url = malloc(len + sizeof "/s");
@@ -293,19 +294,19 @@ void sr_agent_set_wait(struct sr_agent *agent, uint64_t wait_ms)
 int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
                              const char *user, const char *password)
 {
-    char *login;
-    int rc;
+    char *login, reason[SR_CREDENTIALS_REASON_MAX];
 
     if (agent->reporter && sr_reporter_started(agent->reporter))
         return sr_agent_fail(agent, SR_E_STATE,
                              "the reporter has its credentials already");
-    rc = sr_credentials_set(&agent->credentials, tenant, user, password);
-    if (rc)
-        return sr_agent_fail(agent, rc, "credentials: %s", sr_strerror(rc));
-    login = malloc(strlen(tenant) + 1 + strlen(user) + 1);
-    if (!login)
+    if (!sr_credentials_valid(tenant, user, password, reason))
+        return sr_agent_fail(agent, SR_E_INVAL, "credentials: %s", reason);
+    if (asprintf(&login, "%s/%s", tenant, user) < 0)
         return sr_agent_fail(agent, SR_E_NOMEM, "out of memory");
-    sprintf(login, "%s/%s", tenant, user);
+    if (sr_credentials_set(&agent->credentials, tenant, user, password)) {
+        free(login);
+        return sr_agent_fail(agent, SR_E_NOMEM, "out of memory");
+    }
     free(agent->login);
     agent->login = login;
     return 0;
@@ -313,12 +314,8 @@ int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
 
 bool sr_id_valid(const char *text)
 {
-    if (!text || !*text || strlen(text) > SR_ID_MAX)
-        return false;
-    for (; *text; text++)
-        if ((unsigned char)*text <= ' ' || strchr(",\"+#\x7f", *text))
-            return false;
-    return true;
+    return text && strlen(text) <= SR_ID_MAX && sr_topic_valid(text) &&
+           !strpbrk(text, " ,\"");
 }
 
 static int set_number(char **text, const char *to)

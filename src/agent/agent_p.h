@@ -162,7 +162,7 @@ void sr_agent_drop_dead_pushes(struct sr_agent *agent);
 void sr_agent_put_signals_back(struct sr_agent *agent);
 
 /* Can `text` be an X-Id or the id of an object? It goes into rows, header lines and
- * topics: 1 to 255 bytes, none of them blank, control byte, `,`, `"`, `+` or `#`. */
+ * topics: 1 to 255 bytes of UTF-8, no blank, control character, `,`, `"`, `+` or `#`. */
 enum { SR_ID_MAX = 255 };
 bool sr_id_valid(const char *text);
 

@@ -164,9 +164,9 @@ static void stored_credentials_need_no_server(void **state)
 
     fx->port = free_port();
     make_agent(fx, "gw-0001");
-    write_file(fx, "t1\nuser\n pass word\n");
+    write_file(fx, "t1\nuser\npass word\n");
     assert_int_equal(bootstrap(fx), 0);
-    assert_string_equal(sr_agent_password(fx->agent), " pass word");
+    assert_string_equal(sr_agent_password(fx->agent), "pass word");
 }
 
 static void asks_until_the_device_is_accepted(void **state)
@@ -188,21 +188,53 @@ static void credentials_of_others_and_incomplete_ones_are_ignored(void **state)
           { HTTP_ANSWER, 200, "70,1,gw-0001,t1,u1\n" },
           { HTTP_ANSWER, 200, "70\n70,\n70,1" },
           { HTTP_ANSWER, 200, "70,1,gw-0001,t1,u1,\"line\nend\"" },
+          { HTTP_ANSWER, 200, "70,1,gw-0001,t1,,p1" },
+          { HTTP_ANSWER, 200, "70,1,gw-0001,t1,u1,p1,more" },
+          { HTTP_ANSWER, 200, "70,1,gw-0001,t1,u1,\"p1 \"" },
           { HTTP_ANSWER, 200, "70,1,gw-0001,\"" },
           { HTTP_ANSWER, 200, "70,1,another,t1,u1,p1\nnonsense\n" ACCEPTED });
     assert_int_equal(bootstrap(fx), 0);
     assert_string_equal(sr_agent_tenant(fx->agent), "t4711");
-    assert_int_equal(scripted_http_requests(fx->server), 6);
+    assert_int_equal(scripted_http_requests(fx->server), 9);
+}
+
+static void credentials_that_cannot_be_taken_are_named(void **state)
+{
+    static const struct {
+        const char *row, *reason; /* `~` is a NUL byte */
+    } cases[] = {
+        {"70,1,another,t1,u1,p1",       "for another device"                    },
+        { "70,1,gw-0001~x,t1,u1,p1",    "for another device"                    },
+        { "70,1,gw-0001,t1,u1",         "fewer or more than six values"         },
+        { "70,1,gw-0001,t1,u1,p1,p2",   "fewer or more than six values"         },
+        { "70,1,gw-0001,,u1,p1",        "the tenant is empty"                   },
+        { "70,1,gw-0001,t1,u1,\"p\t\"", "the password holds a control character"},
+        { "70,1,gw-0001,t1,u1,p~q",     "the password holds a NUL byte"         },
+        { "70,1,gw-0001,t1,u~v,p1",     "the user holds a NUL byte"             },
+    };
+    struct fixture *fx = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct http_step step = { HTTP_NULS, 200, cases[i].row };
+
+        serve(fx, &step, 1);
+        sr_agent_set_bootstrap_poll(fx->agent, 100, 2);
+        assert_int_equal(bootstrap(fx), SR_E_TIMEOUT);
+        error_says(fx, cases[i].reason);
+        fx->agent = sr_agent_free(fx->agent);
+        scripted_http_stop(fx->server);
+        fx->server = NULL;
+    }
 }
 
 static void quoted_credentials_are_unquoted(void **state)
 {
     struct fixture *fx = *state;
 
-    SERVE(fx, { HTTP_ANSWER, 200, "70,1,gw-0001,t1,u1,\" p,\"\"w\"\" \"" });
+    SERVE(fx, { HTTP_ANSWER, 200, "70,1,gw-0001,t1,u1,\"p, \"\"w\"\"\"" });
     assert_int_equal(bootstrap(fx), 0);
-    assert_string_equal(sr_agent_password(fx->agent), " p,\"w\" ");
-    file_is(fx, "t1\nu1\n p,\"w\" \n");
+    assert_string_equal(sr_agent_password(fx->agent), "p, \"w\"");
+    file_is(fx, "t1\nu1\np, \"w\"\n");
 }
 
 static void a_refused_bootstrap_account_ends_it(void **state)
@@ -654,6 +686,8 @@ static void a_device_is_created_on_404_and_nothing_else(void **state)
         { "501,1,24871\n",                         SR_E_PROTO  },
         { "500,1\n",                               SR_E_PROTO  },
         { "500,1,\"24 871\"\n",                    SR_E_PROTO  },
+        { "500,1,24871~2\n",                       SR_E_PROTO  },
+        { "500,1,24871\xff\n",                     SR_E_PROTO  },
         { "\"500,1,24871\n",                       SR_E_PROTO  },
         { "<html>200 OK</html>",                   SR_E_PROTO  },
     };
@@ -661,7 +695,7 @@ static void a_device_is_created_on_404_and_nothing_else(void **state)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         SERVE(fx, { HTTP_ANSWER, 200, "20,24830\n" },
-              { HTTP_ANSWER, 200, cases[i].answer });
+              { HTTP_NULS, 200, cases[i].answer });
         assert_int_equal(integrate(fx), cases[i].rc);
         assert_int_equal(scripted_http_requests(fx->server), 2);
         assert_string_equal(sr_agent_id(fx->agent), "");
@@ -680,6 +714,16 @@ static void an_id_that_is_too_long_is_not_cut(void **state)
     memset(answer + 3, '1', 300);
     SERVE(fx, { HTTP_ANSWER, 200, answer });
     assert_int_equal(integrate(fx), SR_E_PROTO);
+    assert_string_equal(sr_agent_xid(fx->agent), "");
+}
+
+static void an_xid_with_a_nul_byte_is_not_cut(void **state)
+{
+    struct fixture *fx = *state;
+
+    SERVE(fx, { HTTP_NULS, 200, "20,248~30\n" });
+    assert_int_equal(integrate(fx), SR_E_PROTO);
+    error_says(fx, "template check");
     assert_string_equal(sr_agent_xid(fx->agent), "");
 }
 
@@ -824,6 +868,7 @@ int main(void)
         TEST(stored_credentials_need_no_server),
         TEST(asks_until_the_device_is_accepted),
         TEST(credentials_of_others_and_incomplete_ones_are_ignored),
+        TEST(credentials_that_cannot_be_taken_are_named),
         TEST(quoted_credentials_are_unquoted),
         TEST(a_refused_bootstrap_account_ends_it),
         TEST(another_bootstrap_account_can_be_set),
@@ -854,6 +899,7 @@ int main(void)
         TEST(a_refused_binding_is_an_error),
         TEST(a_device_is_created_on_404_and_nothing_else),
         TEST(an_id_that_is_too_long_is_not_cut),
+        TEST(an_xid_with_a_nul_byte_is_not_cut),
         TEST(garbage_in_place_of_a_template_check_is_a_broken_protocol),
         TEST(a_platform_that_fails_is_asked_again),
         TEST(a_platform_that_goes_on_failing_is_given_up),

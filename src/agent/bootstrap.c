@@ -9,23 +9,40 @@
 #define SR_LOG_COMPONENT "agent"
 #include <smartrest/log.h>
 
-enum { INTERVAL_MIN_MS = 100, LOGIN_MAX = 2048 };
+enum { INTERVAL_MIN_MS = 100, LOGIN_MAX = 2 * SR_CREDENTIAL_MAX + 2 };
+
+/* Remembered for the end of the attempts, and logged when it is another than before. */
+static int ignore(struct sr_agent *agent, const char *reason)
+{
+    char before[sizeof agent->error];
+
+    strcpy(before, agent->error);
+    sr_agent_fail(agent, SR_E_PROTO, "%s answers with credentials (row 70), but %s",
+                  agent->url, reason);
+    if (strcmp(before, agent->error))
+        sr_warning("%s; asking again", agent->error);
+    return SR_E_NOTFOUND;
+}
 
 /* 70,<line>,<device id>,<tenant>,<user>,<password> */
 static int take_credentials(struct sr_agent *agent, struct sr_record *record)
 {
-    int rc;
-    if (strcmp(sr_record_value(record, 2), agent->device_id)) {
-        sr_warning("ignoring credentials for another device");
-        return SR_E_NOTFOUND;
-    }
-    rc = sr_agent_set_credentials(agent, sr_record_value(record, 3),
-                                  sr_record_value(record, 4),
-                                  sr_record_value(record, 5));
-    if (rc != SR_E_INVAL)
-        return rc;
-    sr_warning("ignoring credentials that are not complete");
-    return SR_E_NOTFOUND;
+    struct sr_credential_text id, texts[3];
+    char reason[SR_CREDENTIALS_REASON_MAX];
+
+    id.bytes = sr_record_bytes(record, 2, &id.len);
+    if (id.len != strlen(agent->device_id) ||
+        memcmp(id.bytes, agent->device_id, id.len))
+        return ignore(agent, "they are for another device");
+    if (sr_record_size(record) != 6)
+        return ignore(agent, "the row has fewer or more than six values");
+    for (size_t i = 0; i < 3; i++)
+        texts[i].bytes = sr_record_bytes(record, 3 + i, &texts[i].len);
+    if (!sr_credentials_storable(texts, reason))
+        return ignore(agent, reason);
+    return sr_agent_set_credentials(agent, sr_record_value(record, 3),
+                                    sr_record_value(record, 4),
+                                    sr_record_value(record, 5));
 }
 
 /* Returns 0 with credentials; SR_E_NOTFOUND, not yet; SR_E_AUTH. */
@@ -71,22 +88,31 @@ static int ask_once(struct sr_agent *agent)
     return rc ? rc : read_answer(agent);
 }
 
+/* Credentials that came and could not be taken are the better reason. */
+static int not_accepted(struct sr_agent *agent, unsigned asked)
+{
+    if (*agent->error)
+        return SR_E_TIMEOUT;
+    return sr_agent_fail(agent, SR_E_TIMEOUT,
+                         "device '%.300s' was not accepted at %s; asked %u times",
+                         agent->device_id, agent->server, asked);
+}
+
 static int ask(struct sr_agent *agent)
 {
     unsigned asked = 0;
     int rc;
 
+    agent->error[0] = '\0'; /* what is said of answers is said of these */
     for (;;) {
         rc = ask_once(agent);
         if (rc != SR_E_NOTFOUND)
             return rc;
         if (asked++ == 0)
-            sr_notice("waiting for device '%s' to be registered and accepted at %s",
+            sr_notice("waiting for device '%.300s' to be registered and accepted at %s",
                       agent->device_id, agent->server);
         if (agent->bootstrap_attempts && asked >= agent->bootstrap_attempts)
-            return sr_agent_fail(agent, SR_E_TIMEOUT,
-                                 "device '%s' was not accepted at %s; asked %u times",
-                                 agent->device_id, agent->server, asked);
+            return not_accepted(agent, asked);
         rc = sr_agent_pause(agent, agent->bootstrap_interval_ms);
         if (rc)
             return rc;
@@ -102,8 +128,8 @@ static int file_error(struct sr_agent *agent, const char *what, const char *path
 static int load(struct sr_agent *agent, const char *path)
 {
     struct sr_credentials found = { 0 };
-    const char *reason = "";
-    int rc = sr_credentials_load(path, &found, &reason);
+    char reason[SR_CREDENTIALS_REASON_MAX];
+    int rc = sr_credentials_load(path, &found, reason);
 
     if (!rc)
         rc = sr_agent_set_credentials(agent, found.tenant, found.user, found.password);
@@ -127,8 +153,8 @@ static int ask_and_store(struct sr_agent *agent, const char *path)
         return rc;
     if (sr_credentials_store(path, &agent->credentials))
         return file_error(agent, "write", path);
-    sr_notice("device '%s' is accepted as %s; credentials are in %s", agent->device_id,
-              agent->login, path);
+    sr_notice("device '%.300s' is accepted as %s; credentials are in %s",
+              agent->device_id, agent->login, path);
     return 0;
 }
 
@@ -152,6 +178,10 @@ int sr_agent_bootstrap(struct sr_agent *agent, const char *path)
 int sr_agent_set_bootstrap_account(struct sr_agent *agent, const char *tenant,
                                    const char *user, const char *password)
 {
+    char reason[SR_CREDENTIALS_REASON_MAX];
+
+    if (!sr_credentials_valid(tenant, user, password, reason))
+        return sr_agent_fail(agent, SR_E_INVAL, "bootstrap account: %s", reason);
     return sr_credentials_set(&agent->bootstrap_account, tenant, user, password);
 }
 

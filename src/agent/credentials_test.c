@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <smartrest/error.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +65,9 @@ static void write_text(struct fixture *fx, const char *text)
 static void loads(struct fixture *fx, const char *tenant, const char *user,
                   const char *password)
 {
-    const char *reason = "none";
+    char reason[SR_CREDENTIALS_REASON_MAX] = "none";
 
-    assert_int_equal(sr_credentials_load(fx->path, &fx->found, &reason), 0);
+    assert_int_equal(sr_credentials_load(fx->path, &fx->found, reason), 0);
     assert_string_equal(fx->found.tenant, tenant);
     assert_string_equal(fx->found.user, user);
     assert_string_equal(fx->found.password, password);
@@ -74,9 +75,9 @@ static void loads(struct fixture *fx, const char *tenant, const char *user,
 
 static void is_damaged(struct fixture *fx, const char *expected_reason)
 {
-    const char *reason = "none";
+    char reason[SR_CREDENTIALS_REASON_MAX] = "none";
 
-    assert_int_equal(sr_credentials_load(fx->path, &fx->found, &reason), SR_E_CORRUPT);
+    assert_int_equal(sr_credentials_load(fx->path, &fx->found, reason), SR_E_CORRUPT);
     assert_non_null(strstr(reason, expected_reason));
     assert_null(fx->found.tenant);
 }
@@ -121,66 +122,186 @@ static void loads_three_lines_with_any_line_end(void **state)
 static void a_missing_file_is_not_found(void **state)
 {
     struct fixture *fx = *state;
-    const char *reason;
+    char reason[SR_CREDENTIALS_REASON_MAX];
 
-    assert_int_equal(sr_credentials_load(fx->path, &fx->found, &reason), SR_E_NOTFOUND);
+    assert_int_equal(sr_credentials_load(fx->path, &fx->found, reason), SR_E_NOTFOUND);
+}
+
+static void loads_what_the_cpp_sdk_reads(void **state)
+{
+    static const char *const forms[] = {
+        "t4711 device_1 s3cr3t\n",
+        "t4711 device_1 s3cr3t",
+        "\tt4711  device_1\ts3cr3t \r\n",
+        "t4711 \ndevice_1\t\ns3cr3t \n",
+        "  t4711\n\tdevice_1\n s3cr3t\n",
+        "t4711 device_1\ns3cr3t\n",
+        "\nt4711\n\n \t\ndevice_1\ns3cr3t\n\n\n",
+        "\xef\xbb\xbft4711\ndevice_1\ns3cr3t\n",
+        "\xef\xbb\xbft4711 device_1 s3cr3t\r\n",
+        "t4711\r\ndevice_1\r\ns3cr3t \r\n\r\n",
+    };
+    struct fixture *fx = *state;
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        write_text(fx, forms[i]);
+        loads(fx, "t4711", "device_1", "s3cr3t");
+    }
+    write_text(fx, "t4711\ndevice_1\ntwo words\n"); /* ours */
+    loads(fx, "t4711", "device_1", "two words");
 }
 
 static void damaged_files_are_told_apart_by_a_reason(void **state)
 {
+    static const struct {
+        const char *text, *reason;
+    } cases[] = {
+        {"",                                 "fewer than three values"             },
+        { " \n\t\r\n",                       "fewer than three values"             },
+        { "\xef\xbb\xbf",                    "fewer than three values"             },
+        { "t4711\ndevice_1",                 "fewer than three values"             },
+        { "t4711\n\ns3cr3t\n",               "fewer than three values"             },
+        { "t4711\ndevice_1\ns3cr3t\nmore\n", "more than three values"              },
+        { "t4711 device_1 s3cr3t more",      "more than three values"              },
+        { "t4711\ndevice_1\ns3c\tr3t\n",     "line 3: the password holds a control"},
+        { "t4711\n\ndev\x7fice\ns3cr3t\n",   "line 3: the user holds a control"    },
+        { "t4711 x\ndevice_1\ns3cr3t\n",     "line 1: the tenant holds a blank"    },
+        { "t4711\ndevice 1\ns3cr3t\n",       "line 2: the user holds a blank"      },
+    };
     struct fixture *fx = *state;
-    char large[4000];
+    char large[5000];
 
-    write_text(fx, "");
-    is_damaged(fx, "fewer than three");
-    write_text(fx, "t4711\ndevice_1");
-    is_damaged(fx, "fewer than three");
-    write_text(fx, "t4711\ndevice_1\n");
-    is_damaged(fx, "empty");
-    write_text(fx, "t4711\n\ns3cr3t\n");
-    is_damaged(fx, "empty");
-    write_text(fx, "t4711\ndevice_1\ns3cr3t\nmore\n");
-    is_damaged(fx, "more than three");
-    write_text(fx, "t4711\ndevice_1\ns3cr3t\n\n");
-    is_damaged(fx, "more than three");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_text(fx, cases[i].text);
+        is_damaged(fx, cases[i].reason);
+    }
     write_bytes(fx, "t4711\ndevice_1\ns3c\0r3t\n", 23);
-    is_damaged(fx, "NUL");
-    write_text(fx, "t4711\ndevice_1\ns3c\tr3t\n");
-    is_damaged(fx, "control");
+    is_damaged(fx, "line 3: the password holds a NUL byte");
     memset(large, 'x', sizeof large);
     write_bytes(fx, large, sizeof large);
     is_damaged(fx, "too large");
     memcpy(large, "t\nu\n", 4);
     large[1500] = '\n';
     write_bytes(fx, large, 1501);
-    is_damaged(fx, "too long");
+    is_damaged(fx, "line 3: the password is longer than 1024 bytes");
 }
 
 static void the_longest_texts_fit(void **state)
 {
     struct fixture *fx = *state;
     struct sr_credentials longest = { 0 };
-    char text[1002];
+    char text[SR_CREDENTIAL_MAX + 2];
 
     memset(text, 'x', sizeof text);
-    text[1000] = '\0';
+    text[SR_CREDENTIAL_MAX] = '\0';
     assert_int_equal(sr_credentials_set(&longest, text, text, text), 0);
     assert_int_equal(sr_credentials_store(fx->path, &longest), 0);
     loads(fx, text, text, text);
-    text[1000] = 'x';
-    text[1001] = '\0';
+    text[SR_CREDENTIAL_MAX] = 'x';
+    text[SR_CREDENTIAL_MAX + 1] = '\0';
     assert_int_equal(sr_credentials_set(&longest, "t", "u", text), SR_E_INVAL);
-    assert_int_equal(strlen(longest.password), 1000); /* untouched */
+    assert_int_equal(strlen(longest.password), SR_CREDENTIAL_MAX); /* untouched */
     sr_credentials_release(&longest);
+}
+
+/* --- links -------------------------------------------------------------- */
+
+static bool is_link(const char *path)
+{
+    struct stat st;
+
+    return !lstat(path, &st) && S_ISLNK(st.st_mode);
+}
+
+/* fx->path becomes a link, from etc/ to data/, both below the folder. */
+static void make_folders(struct fixture *fx, char *ret_target)
+{
+    char folder[128];
+
+    snprintf(folder, sizeof folder, "%s/etc", fx->dir);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    snprintf(folder, sizeof folder, "%s/data", fx->dir);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    snprintf(ret_target, 256, "%s/cred", folder);
+    snprintf(fx->path, sizeof fx->path, "%s/etc/cred", fx->dir);
+}
+
+static void expect_in_target(struct fixture *fx, const char *target,
+                             const char *password)
+{
+    char link[sizeof fx->path];
+    struct stat st;
+
+    assert_true(is_link(fx->path));
+    assert_false(is_link(target));
+    assert_int_equal(stat(target, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    loads(fx, "t4711", "device_1", password);
+    strcpy(link, fx->path);
+    strcpy(fx->path, target);
+    loads(fx, "t4711", "device_1", password);
+    strcpy(fx->path, link);
+}
+
+static void a_link_stays_one_and_its_file_is_replaced(void **state)
+{
+    struct fixture *fx = *state;
+    char target[256], data[128];
+
+    make_folders(fx, target);
+    snprintf(data, sizeof data, "%s/data", fx->dir);
+    assert_int_equal(symlink("../data/cred", fx->path), 0); /* to nothing yet */
+    assert_int_equal(sr_credentials_probe(fx->path), 0);
+    assert_int_equal(files_in(data), 0);
+    assert_int_equal(store(fx, "first"), 0);
+    expect_in_target(fx, target, "first");
+    assert_int_equal(store(fx, "second"), 0);
+    expect_in_target(fx, target, "second");
+    unlink(fx->path);
+    assert_int_equal(symlink(target, fx->path), 0); /* an absolute one */
+    assert_int_equal(store(fx, "third"), 0);
+    expect_in_target(fx, target, "third");
+    assert_int_equal(files_in(data), 1);
+}
+
+static void a_link_to_a_link_stays_one(void **state)
+{
+    struct fixture *fx = *state;
+    char target[256], middle[256];
+
+    make_folders(fx, target);
+    snprintf(middle, sizeof middle, "%s/middle", fx->dir);
+    assert_int_equal(symlink("../middle", fx->path), 0);
+    assert_int_equal(symlink("data/cred", middle), 0);
+    assert_int_equal(store(fx, "s3cr3t"), 0);
+    assert_true(is_link(middle));
+    expect_in_target(fx, target, "s3cr3t");
+}
+
+static void links_that_lead_nowhere_are_io_errors(void **state)
+{
+    struct fixture *fx = *state;
+    char target[256];
+
+    make_folders(fx, target);
+    assert_int_equal(symlink("../none/cred", fx->path), 0);
+    assert_int_equal(sr_credentials_probe(fx->path), SR_E_IO);
+    assert_int_equal(errno, ENOENT);
+    unlink(fx->path);
+    assert_int_equal(symlink("cred", fx->path), 0); /* to itself */
+    assert_int_equal(sr_credentials_probe(fx->path), SR_E_IO);
+    assert_int_equal(errno, ELOOP);
+    assert_int_equal(store(fx, "s3cr3t"), SR_E_IO);
+    assert_true(is_link(fx->path));
 }
 
 static void a_directory_and_a_path_through_a_file_are_io_errors(void **state)
 {
     struct fixture *fx = *state;
-    const char *reason;
+    char reason[SR_CREDENTIALS_REASON_MAX];
 
     mkdir(fx->path, 0700);
-    assert_int_equal(sr_credentials_load(fx->path, &fx->found, &reason), SR_E_IO);
+    assert_int_equal(sr_credentials_load(fx->path, &fx->found, reason), SR_E_IO);
     assert_int_equal(errno, EISDIR);
     assert_int_equal(sr_credentials_probe(fx->path), SR_E_IO);
     assert_int_equal(errno, EISDIR);
@@ -189,7 +310,7 @@ static void a_directory_and_a_path_through_a_file_are_io_errors(void **state)
 
     write_text(fx, "a file");
     strcat(fx->path, "/below");
-    assert_int_equal(sr_credentials_load(fx->path, &fx->found, &reason), SR_E_IO);
+    assert_int_equal(sr_credentials_load(fx->path, &fx->found, reason), SR_E_IO);
     assert_int_equal(errno, ENOTDIR);
     assert_int_equal(sr_credentials_probe(fx->path), SR_E_IO);
     assert_int_equal(store(fx, "s3cr3t"), SR_E_IO);
@@ -213,9 +334,9 @@ static void as_nobody(struct fixture *fx, int (*check)(struct fixture *fx))
 
 static int cannot_read(struct fixture *fx)
 {
-    const char *reason;
+    char reason[SR_CREDENTIALS_REASON_MAX];
 
-    if (sr_credentials_load(fx->path, &fx->found, &reason) != SR_E_IO)
+    if (sr_credentials_load(fx->path, &fx->found, reason) != SR_E_IO)
         return 1;
     return errno == EACCES ? 0 : 2;
 }
@@ -306,8 +427,9 @@ static void what_is_stored_is_for_the_owner_only(void **state)
 
 static void passwords_come_back_as_they_were(void **state)
 {
-    static const char *const passwords[] = { " two blanks ", "\"quoted\"", "a,b;c\\",
-                                             "\xc3\xbc\xff", "'",          "%s%n" };
+    static const char *const passwords[] = {
+        "two blanks in it", "\"quoted\"", "a,b;c\\", "\xc3\xbc\xff", "'", "%s%n"
+    };
     struct fixture *fx = *state;
 
     for (size_t i = 0; i < sizeof passwords / sizeof *passwords; i++) {
@@ -343,15 +465,56 @@ static void a_failed_write_leaves_the_old_file_and_nothing_else(void **state)
     assert_int_equal(files_in(fx->dir), 1);
 }
 
-static void values_that_a_file_cannot_keep_are_refused(void **state)
+static void a_value_that_cannot_be_is_named(void **state)
 {
+    static const struct {
+        const char *texts[3], *reason;
+    } cases[] = {
+        {{ NULL, "u", "p" },     "the tenant is NULL"                    },
+        { { "t", "", "p" },      "the user is empty"                     },
+        { { "t", "u", "a\nb" },  "the password holds a control character"},
+        { { "t\r", "u", "p" },   "the tenant holds a control character"  },
+        { { "t", "u\x7f", "p" }, "the user holds a control character"    },
+    };
     struct fixture *fx = *state;
+    char reason[SR_CREDENTIALS_REASON_MAX];
 
-    assert_int_equal(sr_credentials_set(&fx->found, "t", "u", "a\nb"), SR_E_INVAL);
-    assert_int_equal(sr_credentials_set(&fx->found, "t", "u", ""), SR_E_INVAL);
-    assert_int_equal(sr_credentials_set(&fx->found, "t", NULL, "p"), SR_E_INVAL);
-    assert_int_equal(sr_credentials_set(&fx->found, "t\r", "u", "p"), SR_E_INVAL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const *t = cases[i].texts;
+
+        assert_int_equal(sr_credentials_set(&fx->found, t[0], t[1], t[2]), SR_E_INVAL);
+        assert_false(sr_credentials_valid(t[0], t[1], t[2], reason));
+        assert_string_equal(reason, cases[i].reason);
+    }
     assert_null(fx->found.tenant);
+}
+
+static void what_a_file_cannot_keep_is_named(void **state)
+{
+    static const struct {
+        struct sr_credential_text texts[3];
+        const char *reason;
+    } cases[] = {
+        {{ { "t", 1 }, { "u", 1 }, { "p\0q", 3 } }, "the password holds a NUL byte"},
+        { { { "t\0", 2 }, { "u", 1 }, { "p", 1 } }, "the tenant holds a NUL byte"  },
+        { { { "t", 1 }, { NULL, 0 }, { "p", 1 } },  "the user is empty"            },
+        { { { "t", 1 }, { "u v", 3 }, { "p", 1 } }, "the user holds a blank"       },
+        { { { "t", 1 }, { "u", 1 }, { "p ", 2 } },  "the password begins or ends"  },
+        { { { "t", 1 }, { "u", 1 }, { " p", 2 } },  "the password begins or ends"  },
+    };
+    const struct sr_credential_text fine[3] = {
+        {"t",    1},
+        { "u",   1},
+        { "p q", 3}
+    };
+    char reason[SR_CREDENTIALS_REASON_MAX] = "none";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_false(sr_credentials_storable(cases[i].texts, reason));
+        assert_non_null(strstr(reason, cases[i].reason));
+    }
+    assert_true(sr_credentials_storable(fine, reason));
 }
 
 int main(void)
@@ -359,6 +522,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(loads_three_lines_with_any_line_end),
+        TEST(loads_what_the_cpp_sdk_reads),
         TEST(a_missing_file_is_not_found),
         TEST(damaged_files_are_told_apart_by_a_reason),
         TEST(the_longest_texts_fit),
@@ -370,7 +534,11 @@ int main(void)
         TEST(what_is_stored_is_for_the_owner_only),
         TEST(passwords_come_back_as_they_were),
         TEST(a_failed_write_leaves_the_old_file_and_nothing_else),
-        TEST(values_that_a_file_cannot_keep_are_refused),
+        TEST(a_value_that_cannot_be_is_named),
+        TEST(what_a_file_cannot_keep_is_named),
+        TEST(a_link_stays_one_and_its_file_is_replaced),
+        TEST(a_link_to_a_link_stays_one),
+        TEST(links_that_lead_nowhere_are_io_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,8 +138,10 @@ static bool open_group(struct scope *scope, struct sr_record *record)
 {
     const char *xid = sr_record_value(record, 2);
     uint64_t rows;
+    size_t len;
 
-    if (sr_record_uint(record, 1, &rows) || !*xid || strlen(xid) >= sizeof scope->xid)
+    sr_record_bytes(record, 2, &len);
+    if (sr_record_uint(record, 1, &rows) || strlen(xid) != len || !sr_id_valid(xid))
         return false;
     strcpy(scope->xid, xid);
     scope->left = rows;

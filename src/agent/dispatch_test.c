@@ -206,7 +206,7 @@ static void nonsense_in_row_87_is_malformed_and_changes_nothing(void **state)
     static const char *const nonsense[] = {
         "87",         "87,",         "87,1",         "87,1,",
         "87,x,child", "87,-1,child", "87,1.5,child", "87,99999999999999999999,child",
-        "87,,child",
+        "87,,child",  "87,1,a b",    "87,1,\xff",
     };
     struct fixture *fx = *state;
     char rows[400], name[300];
@@ -218,6 +218,9 @@ static void nonsense_in_row_87_is_malformed_and_changes_nothing(void **state)
         receive(fx, rows);
         expect(fx, "own:a;", 2, 1);
     }
+    sr_agent_received(fx->agent, NULL, "87,1,chi\0ld\n500,1,a", 20, &fx->rows,
+                      &fx->malformed);
+    assert_int_equal(fx->malformed, 2); /* one more than before */
     memset(name, 'n', sizeof name);
     for (int len = 255; len <= 257; len++) {
         snprintf(rows, sizeof rows, "87,1,%.*s\n500,1,a", len, name);

@@ -38,6 +38,16 @@ static void copy_text(char *to, size_t size, const char *from)
     to[len] = '\0';
 }
 
+/* A value with a NUL byte in it is none. */
+static void copy_value(char *to, size_t size, struct sr_record *record, size_t i)
+{
+    size_t len;
+    const char *bytes = sr_record_bytes(record, i, &len);
+
+    copy_text(to, size,
+              bytes && !memchr(bytes, '\0', len) ? sr_record_value(record, i) : "");
+}
+
 static void note_row(struct outcome *outcome, struct sr_record *record, uint64_t id)
 {
     uint64_t status;
@@ -45,8 +55,7 @@ static void note_row(struct outcome *outcome, struct sr_record *record, uint64_t
     outcome->id = (unsigned)id;
     if (id == 50 && !sr_record_uint(record, 2, &status) && status < 1000)
         outcome->status = (unsigned)status;
-    copy_text(outcome->value, sizeof outcome->value,
-              sr_record_value(record, id == 20 ? 1 : 2));
+    copy_value(outcome->value, sizeof outcome->value, record, id == 20 ? 1 : 2);
     copy_text(outcome->text, sizeof outcome->text,
               sr_record_value(record, sr_record_size(record) - 1));
 }
@@ -324,7 +333,7 @@ static int integrate(struct sr_agent *agent, const char *srversion,
     if (!rc)
         rc = identify(agent, srtemplate);
     if (!rc)
-        sr_info("device '%s' is managed object %s, templates %s are %s",
+        sr_info("device '%.300s' is managed object %s, templates %s are %s",
                 agent->device_id, agent->id, srversion, agent->xid);
     return rc;
 }

@@ -33,6 +33,19 @@ static size_t without_line_ends(const char *text)
     return len;
 }
 
+/* The X-Id in front of a row with SR_PRIO_XID. */
+static bool begins_with_xid(const char *row)
+{
+    char xid[SR_ID_MAX + 1];
+    size_t len = strcspn(row, ",");
+
+    if (len > SR_ID_MAX)
+        return false;
+    memcpy(xid, row, len);
+    xid[len] = '\0';
+    return sr_id_valid(xid);
+}
+
 static int check(const char *row, size_t len, int prio)
 {
     bool with_xid = prio & SR_PRIO_XID;
@@ -41,7 +54,7 @@ static int check(const char *row, size_t len, int prio)
         return SR_E_TOOBIG;
     if (!is_rows(row, len, with_xid ? 2 : 1))
         return SR_E_SYNTAX;
-    return with_xid && strcspn(row, ",") > SR_ID_MAX ? SR_E_SYNTAX : 0;
+    return with_xid && !begins_with_xid(row) ? SR_E_SYNTAX : 0;
 }
 
 int sr_agent_send_with(struct sr_agent *agent, const char *row,

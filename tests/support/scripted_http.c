@@ -84,6 +84,19 @@ static bool answer(int fd, const struct http_step *step)
     return fine;
 }
 
+static bool answer_with_nuls(int fd, const struct http_step *step)
+{
+    char text[1024];
+    int len =
+        snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+                 strlen(step->body), step->body);
+
+    for (int i = 0; i < len; i++)
+        if (text[i] == '~')
+            text[i] = '\0';
+    return server_write(fd, text, (size_t)len);
+}
+
 static void answer_without_end(int fd)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\n\r\n", row[] = "500,1,and so on\n";
@@ -101,6 +114,7 @@ static bool play(int fd, const struct http_step *step)
     case HTTP_ANSWER:
     case HTTP_SPLIT:
     case HTTP_TRUNCATED: return answer(fd, step);
+    case HTTP_NULS: return answer_with_nuls(fd, step);
     case HTTP_SILENT: server_drain(fd); return false;
     case HTTP_RAW: server_write(fd, step->body, strlen(step->body)); return false;
     case HTTP_ENDLESS: answer_without_end(fd); return false;

@@ -11,6 +11,7 @@
 
 enum http_how {
     HTTP_ANSWER,    /* `status` (0 is 200) and `body` */
+    HTTP_NULS,      /* the same, with a NUL byte for each `~` in `body` */
     HTTP_SPLIT,     /* the same, one byte at a time */
     HTTP_TRUNCATED, /* the same without its last byte, then closes */
     HTTP_CLOSE,     /* reads the request, then closes */

@@ -43,7 +43,7 @@ static char *cut_host(char *uri, const char **ret_host)
     size_t scheme = strncasecmp(uri, "http://", 7) == 0    ? 7
                     : strncasecmp(uri, "https://", 8) == 0 ? 8
                                                            : 0;
-    char *host = uri + scheme, *at;
+    char *host = uri + scheme, *at, *path;
     size_t len = strcspn(host, "/?");
 
     if (!scheme)
@@ -55,13 +55,13 @@ static char *cut_host(char *uri, const char **ret_host)
     }
     if (!len)
         return NULL;
-    memmove(host - 2, host, len);
-    host[len - 2] = '\0';
-    *ret_host = host - 2;
-    if (host[len] == '/')
-        return host + len;
-    host[len - 1] = '/';
-    return host + len - 1;
+    path = host + len;
+    host = memmove(host - 2, host, len);
+    host[len] = '\0';
+    if (*path != '/')
+        *--path = '/';
+    *ret_host = host;
+    return path;
 }
 
 /* Before the path is decoded: a slash in a value, %2F, stays one. */

@@ -72,12 +72,14 @@ SR_API void sr_template_release(struct sr_template *tmpl);
 /* --- lint --------------------------------------------------------------- */
 
 /* A finding is an error when a server refuses the collection for it, or later every
- * row that uses the template; else a warning: legal, and hardly what was meant. */
+ * row that uses the template; a warning when it is legal, and hardly what was meant; a
+ * note when nothing is wrong, and whoever writes the rows has to know it. */
 struct sr_template_finding {
-    bool is_error;       /* else a warning */
+    bool is_error;       /* else a warning, or a note */
     const char *rule;    /* its name in docs/templates.md: "duplicate-id" */
     size_t line, column; /* from 1, columns in bytes */
     const char *text;    /* what is wrong, without a final full stop */
+    bool is_note;        /* nothing is wrong */
 };
 
 /* `finding` is valid during the call. */

@@ -268,3 +268,34 @@ const char *sr_json_wrong(const char *text, size_t len, size_t *ret_offset)
     *ret_offset = (size_t)(j.at - text);
     return j.wrong;
 }
+
+/* --- the strings of what is right --------------------------------------- */
+
+/* Where the string ends that begins at `at`: at its closing quote. */
+static size_t string_end(const char *text, size_t at)
+{
+    while (text[at] != '"')
+        at += text[at] == '\\' ? 2 : 1;
+    return at;
+}
+
+void sr_json_strings(const char *text, size_t len,
+                     void (*fn)(const struct sr_json_string *string, void *arg),
+                     void *arg)
+{
+    struct json j = { .at = text, .end = text + len };
+    struct sr_json_string string = { .depth = 0 };
+
+    while (peek(&j) >= 0) {
+        char c = *j.at++;
+
+        string.depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+        if (c != '"')
+            continue;
+        string.begin = (size_t)(j.at - text);
+        string.end = string_end(text, string.begin);
+        j.at = text + string.end + 1;
+        string.is_name = peek(&j) == ':';
+        fn(&string, arg);
+    }
+}

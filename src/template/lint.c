@@ -17,17 +17,22 @@ static void make_printable(char *text)
             *text = '?';
 }
 
-static void report(struct sr_lint *lint, bool is_error, const char *rule, size_t offset,
-                   const char *format, va_list args)
+enum level { ERROR, WARNING, NOTE };
+
+static void report(struct sr_lint *lint, enum level level, const char *rule,
+                   size_t offset, const char *format, va_list args)
 {
     char text[300];
-    struct sr_template_finding finding = { .is_error = is_error,
+    struct sr_template_finding finding = { .is_error = level == ERROR,
+                                           .is_note = level == NOTE,
                                            .rule = rule,
                                            .line = lint->line.number,
                                            .column = offset + 1,
                                            .text = text };
 
-    lint->refused |= is_error;
+    if (lint->quiet)
+        return;
+    lint->refused |= level == ERROR;
     vsnprintf(text, sizeof text, format, args);
     make_printable(text);
     if (lint->fn)
@@ -40,7 +45,7 @@ void sr_lint_error(struct sr_lint *lint, const char *rule, size_t offset,
     va_list args;
 
     va_start(args, format);
-    report(lint, true, rule, offset, format, args);
+    report(lint, ERROR, rule, offset, format, args);
     va_end(args);
 }
 
@@ -50,7 +55,17 @@ void sr_lint_warning(struct sr_lint *lint, const char *rule, size_t offset,
     va_list args;
 
     va_start(args, format);
-    report(lint, false, rule, offset, format, args);
+    report(lint, WARNING, rule, offset, format, args);
+    va_end(args);
+}
+
+void sr_lint_note(struct sr_lint *lint, const char *rule, size_t offset,
+                  const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report(lint, NOTE, rule, offset, format, args);
     va_end(args);
 }
 
@@ -97,6 +112,16 @@ size_t sr_field_offset(const struct sr_lint *lint, size_t i, size_t at)
     for (; at && field->span.escaped; at--)
         from += 1 + (*from == '"');
     return field->span.offset + (size_t)(from - raw) + at;
+}
+
+const char *sr_field_text(const struct sr_lint *lint, size_t i)
+{
+    return lint->field[i].text;
+}
+
+size_t sr_field_start(const struct sr_lint *lint, size_t i)
+{
+    return sr_field_offset(lint, i, 0);
 }
 
 static int reserve_scratch(struct sr_lint *lint)
@@ -272,10 +297,31 @@ static int lint_line(struct sr_lint *lint)
 
 /* --- the whole ---------------------------------------------------------- */
 
+/* Whether a row is enough for an operation may depend on one below it. */
+static int look_ahead(struct sr_lint *lint, struct sr_lines lines)
+{
+    size_t offset;
+    const char *wrong;
+    bool ok = false;
+    int rc = 0;
+
+    lint->quiet = true;
+    while (!rc && sr_lines_next(&lines, &lint->line)) {
+        if (!sr_line_is_void(&lint->line) &&
+            !sr_line_bad_byte(&lint->line, &offset, &wrong))
+            rc = split(lint, &ok);
+        if (!rc && ok && lint->n_fields && strcmp(lint->field->text, "11") == 0)
+            rc = sr_lint_look_ahead(lint);
+        ok = false;
+    }
+    lint->quiet = false;
+    return rc;
+}
+
 static int lint_text(struct sr_lint *lint, const char *text, size_t len)
 {
     struct sr_lines lines = { .at = text, .left = len };
-    int rc = 0;
+    int rc = look_ahead(lint, lines);
 
     lint->line = (struct sr_line){ .text = "", .number = 1 };
     if (sr_text_has_bom(text, len)) {

@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METHOD = 2, URI, CONTENT, ACCEPT, PLACEHOLDER, TYPES, BODY, FIELDS };
-enum { TYPES_MAX = 256 };
-
 /* Value types, by what they leave in the body (template/json.h). */
 static const struct type {
     const char *name;
@@ -22,24 +19,6 @@ static const struct type {
 };
 #define N_TYPES (sizeof types / sizeof *types)
 
-/* The row's types and places. */
-struct request {
-    char marker[TYPES_MAX]; /* of each type */
-    size_t n_types;
-    size_t in_uri, in_body; /* placeholders */
-    bool types_fit;
-};
-
-static const char *text_of(const struct sr_lint *lint, size_t i)
-{
-    return lint->field[i].text;
-}
-
-static size_t start_of(const struct sr_lint *lint, size_t i)
-{
-    return sr_field_offset(lint, i, 0);
-}
-
 /* --- method, content type, body ----------------------------------------- */
 
 static bool is_one_of(const char *word, const char *a, const char *b)
@@ -49,39 +28,42 @@ static bool is_one_of(const char *word, const char *a, const char *b)
 
 static void lint_reading(struct sr_lint *lint)
 {
-    const char *method = text_of(lint, METHOD);
+    const char *method = sr_field_text(lint, SR_T_METHOD);
 
-    if (*text_of(lint, CONTENT))
-        sr_lint_error(lint, "content-type", start_of(lint, CONTENT),
+    if (*sr_field_text(lint, SR_T_CONTENT))
+        sr_lint_error(lint, "content-type", sr_field_start(lint, SR_T_CONTENT),
                       "%s has no content type", method);
-    if (*text_of(lint, BODY))
-        sr_lint_error(lint, "body", start_of(lint, BODY), "%s has no body", method);
+    if (*sr_field_text(lint, SR_T_BODY))
+        sr_lint_error(lint, "body", sr_field_start(lint, SR_T_BODY), "%s has no body",
+                      method);
 }
 
 static void lint_writing(struct sr_lint *lint)
 {
-    const char *method = text_of(lint, METHOD), *content = text_of(lint, CONTENT);
+    const char *method = sr_field_text(lint, SR_T_METHOD),
+               *content = sr_field_text(lint, SR_T_CONTENT);
 
     if (!*content)
-        sr_lint_error(lint, "content-type", start_of(lint, CONTENT),
+        sr_lint_error(lint, "content-type", sr_field_start(lint, SR_T_CONTENT),
                       "%s needs a content type", method);
     else if (!strcasestr(content, "json"))
-        sr_lint_warning(lint, "content-type-json", start_of(lint, CONTENT),
+        sr_lint_warning(lint, "content-type-json", sr_field_start(lint, SR_T_CONTENT),
                         "'%.60s': the platform's resources take JSON", content);
-    if (!*text_of(lint, BODY))
-        sr_lint_error(lint, "body", start_of(lint, BODY), "%s needs a body", method);
+    if (!*sr_field_text(lint, SR_T_BODY))
+        sr_lint_error(lint, "body", sr_field_start(lint, SR_T_BODY), "%s needs a body",
+                      method);
 }
 
 static void lint_method(struct sr_lint *lint)
 {
-    const char *method = text_of(lint, METHOD);
+    const char *method = sr_field_text(lint, SR_T_METHOD);
 
     if (is_one_of(method, "GET", "DELETE"))
         lint_reading(lint);
     else if (is_one_of(method, "POST", "PUT"))
         lint_writing(lint);
     else
-        sr_lint_error(lint, "method", start_of(lint, METHOD),
+        sr_lint_error(lint, "method", sr_field_start(lint, SR_T_METHOD),
                       "'%.40s': a method is GET, POST, PUT or DELETE", method);
 }
 
@@ -117,14 +99,14 @@ static bool find_bad_uri_byte(const char *uri, const char *placeholder, size_t *
 
 static void lint_uri(struct sr_lint *lint)
 {
-    const char *uri = text_of(lint, URI);
+    const char *uri = sr_field_text(lint, SR_T_URI);
     size_t at;
 
     if (*uri != '/')
-        sr_lint_error(lint, "uri", start_of(lint, URI), "'%.60s': a URI begins with /",
-                      uri);
-    else if (find_bad_uri_byte(uri, text_of(lint, PLACEHOLDER), &at))
-        sr_lint_warning(lint, "uri-characters", sr_field_offset(lint, URI, at),
+        sr_lint_error(lint, "uri", sr_field_start(lint, SR_T_URI),
+                      "'%.60s': a URI begins with /", uri);
+    else if (find_bad_uri_byte(uri, sr_field_text(lint, SR_T_PLACEHOLDER), &at))
+        sr_lint_warning(lint, "uri-characters", sr_field_offset(lint, SR_T_URI, at),
                         "'%c' has to be percent-encoded in a URI", uri[at]);
 }
 
@@ -150,23 +132,24 @@ static char marker_of(const char *word, size_t len)
 }
 
 /* False after a finding. */
-static bool read_types(struct sr_lint *lint, struct request *r)
+static bool read_types(struct sr_lint *lint, struct sr_request *r)
 {
-    const char *text = text_of(lint, TYPES), *at = text + strspn(text, " ");
+    const char *text = sr_field_text(lint, SR_T_TYPES), *at = text + strspn(text, " ");
 
     while (*at) {
         size_t len = strcspn(at, " ");
         char marker = marker_of(at, len);
 
-        if (!marker || r->n_types == TYPES_MAX) {
+        if (!marker || r->n_types == SR_T_TYPES_MAX) {
             sr_lint_error(
-                lint, "type", sr_field_offset(lint, TYPES, (size_t)(at - text)),
+                lint, "type", sr_field_offset(lint, SR_T_TYPES, (size_t)(at - text)),
                 marker ? "more than 256 types"
                        : "'%.*s': a type is STRING, UNSIGNED, INTEGER, NUMBER, "
                          "DATE or NOW",
                 (int)(len < 40 ? len : 40), at);
             return false;
         }
+        r->is_sent[r->n_types] = !(len == 3 && memcmp(at, "NOW", 3) == 0);
         r->marker[r->n_types++] = marker;
         at += len;
         at += strspn(at, " ");
@@ -174,13 +157,13 @@ static bool read_types(struct sr_lint *lint, struct request *r)
     return true;
 }
 
-static void lint_types(struct sr_lint *lint, struct request *r)
+static void lint_types(struct sr_lint *lint, struct sr_request *r)
 {
-    const char *placeholder = text_of(lint, PLACEHOLDER);
-    size_t places, offset = start_of(lint, TYPES);
+    const char *placeholder = sr_field_text(lint, SR_T_PLACEHOLDER);
+    size_t places, offset = sr_field_start(lint, SR_T_TYPES);
 
-    r->in_uri = count_places(text_of(lint, URI), placeholder);
-    r->in_body = count_places(text_of(lint, BODY), placeholder);
+    r->in_uri = count_places(sr_field_text(lint, SR_T_URI), placeholder);
+    r->in_body = count_places(sr_field_text(lint, SR_T_BODY), placeholder);
     places = r->in_uri + r->in_body;
     if (!read_types(lint, r) || !r->n_types)
         return;
@@ -198,69 +181,14 @@ static void lint_types(struct sr_lint *lint, struct request *r)
             r->n_types, places, r->in_uri, r->in_body);
 }
 
-/* --- body --------------------------------------------------------------- */
-
-/* The body with one byte for each placeholder. Other bytes with such a value become
- * one that is as wrong in JSON. */
-static size_t fill_body(const struct sr_lint *lint, const struct request *r, char *to)
-{
-    const char *from = text_of(lint, BODY), *placeholder = text_of(lint, PLACEHOLDER);
-    size_t skip = strlen(placeholder), n = 0, k = r->in_uri;
-    const char *place = skip ? strstr(from, placeholder) : NULL;
-
-    while (*from) {
-        if (from == place) {
-            to[n++] = r->types_fit ? r->marker[k++] : SR_JSON_ANY;
-            from += skip;
-            place = strstr(from, placeholder);
-        } else {
-            to[n++] = *from >= SR_JSON_ANY && *from <= SR_JSON_TIME ? 0x1f : *from;
-            from++;
-        }
-    }
-    return n;
-}
-
-/* Where in the body byte `at` of the filled one comes from. */
-static size_t unfilled(const struct sr_lint *lint, const char *filled, size_t at)
-{
-    size_t skip = strlen(text_of(lint, PLACEHOLDER)), offset = at;
-
-    for (size_t i = 0; i < at; i++)
-        if (filled[i] >= SR_JSON_ANY && filled[i] <= SR_JSON_TIME)
-            offset += skip - 1;
-    return offset;
-}
-
-static int lint_body(struct sr_lint *lint, const struct request *r)
-{
-    char *filled;
-    const char *wrong;
-    size_t at;
-
-    if (!is_one_of(text_of(lint, METHOD), "POST", "PUT") || !*text_of(lint, BODY) ||
-        !strcasestr(text_of(lint, CONTENT), "json"))
-        return 0;
-    filled = malloc(lint->field[BODY].len + 1);
-    if (!filled)
-        return SR_E_NOMEM;
-    wrong = sr_json_wrong(filled, fill_body(lint, r, filled), &at);
-    if (wrong)
-        sr_lint_error(lint, "json",
-                      sr_field_offset(lint, BODY, unfilled(lint, filled, at)),
-                      "the body is not JSON: %s", wrong);
-    free(filled);
-    return 0;
-}
-
 /* --- row ---------------------------------------------------------------- */
 
 int sr_lint_request(struct sr_lint *lint)
 {
-    struct request r = { .n_types = 0 };
+    struct sr_request r = { .n_types = 0 };
     int rc;
 
-    if (lint->n_fields != FIELDS) {
+    if (lint->n_fields != SR_T_FIELDS) {
         sr_lint_error(
             lint, "fields", 0,
             "%zu values; a request template has 9, empty ones too: 10,id,method,"
@@ -272,5 +200,5 @@ int sr_lint_request(struct sr_lint *lint)
     lint_method(lint);
     lint_uri(lint);
     lint_types(lint, &r);
-    return rc ? rc : lint_body(lint, &r);
+    return rc ? rc : sr_lint_body(lint, &r);
 }

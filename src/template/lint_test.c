@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The lint says what it finds as people will read it: "E2:4 rule", errors and warnings,
- * line and column. */
+/* The lint says what it finds as people will read it: "E2:4 rule", errors, warnings and
+ * notes, line and column. */
 #include <setjmp.h>
 #include <smartrest/template.h>
 #include <stdarg.h>
@@ -29,8 +29,10 @@ static void note(const struct sr_template_finding *finding, void *arg)
     assert_true(finding->line >= f->last_line);
     f->last_line = finding->line;
     snprintf(f->places + at, sizeof f->places - at, "%c%zu:%zu %s\n",
-             finding->is_error ? 'E' : 'W', finding->line, finding->column,
-             finding->rule);
+             finding->is_error  ? 'E'
+             : finding->is_note ? 'N'
+                                : 'W',
+             finding->line, finding->column, finding->rule);
     snprintf(f->texts + text_at, sizeof f->texts - text_at, "%s\n", finding->text);
 }
 
@@ -69,7 +71,7 @@ static void expect_file(const char *file, const char *places)
 
 /* --- what is right ------------------------------------------------------ */
 
-static void finds_nothing_in_templates_of_the_guide(void **state)
+static void finds_nothing_wrong_in_templates_of_the_guide(void **state)
 {
     (void)state;
     expect("10,100,GET,/identity/externalIds/c8y_Serial/%%,," J ",%%,STRING,\n"
@@ -88,7 +90,7 @@ static void finds_nothing_in_templates_of_the_guide(void **state)
            "11,100,,$.c8y_IsDevice,$.id\n"
            "11,835,alarms,$.a.b[0],$.id,$['a b'],\"$[\"\"c\"\"][12].d\"\n"
            "11,836,,$,$\n",
-           "");
+           "N3:128 text-in-json\n");
 }
 
 static void a_file_has_its_version_and_comments(void **state)
@@ -227,7 +229,7 @@ static void the_body_is_json_when_it_is_filled(void **state)
 {
     (void)state;
     expect_body("NUMBER", "{\"\"a\"\":%%}", "");
-    expect_body("STRING", "{\"\"a\"\":\"\"x %% y\"\"}", "");
+    expect_body("STRING", "{\"\"a\"\":\"\"x %% y\"\"}", "N1:55 text-in-json\n");
     expect_body("STRING", "{\"\"a\"\":[%%]}", "");
     expect_body("NOW", "{\"\"a\"\":\"\"%%\"\"}", "");
     expect_body("", "{%%}", "");
@@ -347,10 +349,83 @@ static void a_file_is_linted_by_its_path(void **state)
     assert_int_equal(sr_template_lint("v1", NULL, 3, note, &f), SR_E_INVAL);
 }
 
+/* --- what can go wrong later -------------------------------------------- */
+
+#define PUT(id, types, body) \
+    "10," id ",PUT,/inventory/managedObjects/%%," J ",,%%," types ",\"" body "\"\n"
+
+static void values_that_are_text_in_json_are_noted(void **state)
+{
+    (void)state;
+    expect_says(PUT("105", "UNSIGNED STRING STRING",
+                    "{\"\"status\"\":\"\"%%\"\",\"\"failureReason\"\":\"\"%%\"\"}"),
+                "values 2, 3: text inside of JSON, send it with %pJ\n");
+    expect_says("10,106,POST,/event/events," J ",,%%,NOW UNSIGNED STRING,"
+                "\"{\"\"time\"\":\"\"%%\"\",\"\"source\"\":{\"\"id\"\":\"\"%%\"\"},"
+                "\"\"text\"\":\"\"a \\\"\" %%\"\"}\"\n",
+                "value 2: text"); /* NOW takes none of the row */
+    expect_says(PUT("107", "", "{\"\"%%\"\":[%%]}"), "value 2: text");
+    expect(PUT("108", "UNSIGNED NUMBER", "{\"\"a\"\":\"\"%%\"\"}"), "");
+    expect(PUT("109", "UNSIGNED STRING", "{\"\"a\"\":[\"\"b\"\",%%]}"), "");
+    expect(PUT("110", "UNSIGNED DATE", "{\"\"a\"\":\"\"%%\"\"}"), "");
+}
+
+static void operations_that_lack_a_value_are_thought_of(void **state)
+{
+    (void)state;
+    expect("11,510,,$.c8y_LogfileRequest,$.id,$.c8y_LogfileRequest.searchText\n",
+           "W1:35 missing-value\n");
+    expect_says(
+        "11,510,,$.x_SetInterval,$.deviceId,$.id,$.x_SetInterval.s,$.x_SetInterval.t\n",
+        "an operation x_SetInterval without '$.x_SetInterval.s' makes no row and "
+        "stays PENDING: add a template of '$.id' alone");
+    expect("11,510,$,$.c8y_Command[0],$.id\n", "W1:10 missing-value\n");
+    /* one that is enough, above or below */
+    expect("11,510,,$.c8y_Command,$.id,$.c8y_Command.text\n"
+           "11,511,,$.c8y_Command,$.id\n",
+           "");
+    expect("11,511,,$.c8y_Command,$.id,$.c8y_Command\n"
+           "11,510,,$.c8y_Command,$.id,$.c8y_Command.text\n",
+           "");
+    expect("11,511,,$.c8y_Com,$.id\n"
+           "11,510,,$.c8y_Command,$.id,$.c8y_Command.text\n",
+           "W2:28 missing-value\n");
+    /* once for a fragment */
+    expect("11,510,,$.c8y_Command,$.id,$.c8y_Command.text\n"
+           "11,511,,$.c8y_Command,$.id,$.c8y_Command.a\n",
+           "W1:28 missing-value\n");
+    /* not about operations */
+    expect("11,500,$.managedObject,$.a,$.id,$.a.b\n", "");
+    expect("11,500,,$.c8y_Position,$.c8y_Position.lat\n", "");
+    expect("11,500,,,$.id,$.a.b\n", "");
+    expect_file("v1\n11,510,,$.c8y_Command,$.id,$.c8y_Command.text\n#\n"
+                "11,511,,$.c8y_Command,$.id\n",
+                "");
+}
+
+#define MEASURE(body)                                                                  \
+    "10,100,POST,/measurement/measurements," J ",,%%,NUMBER,\"{\"\"type\"\":\"\"a b.c" \
+    "\"\"," body "}\"\n"
+
+static void names_that_no_path_can_name_are_found(void **state)
+{
+    (void)state;
+    expect(MEASURE("\"\"c8y_Temp\"\":{\"\"T\"\":{\"\"value\"\":%%}}"), "");
+    expect(MEASURE("\"\"c8y.Temp\"\":{\"\"T 1\"\":{\"\"value\"\":%%}}"),
+           "W1:93 name-characters\nW1:105 name-characters\n");
+    expect_says(MEASURE("\"\"c8y.Temp\"\":{\"\"T\"\":{\"\"value\"\":%%}}"),
+                "a dot in 'c8y.Temp': a path of the platform cannot name it");
+    expect_says(MEASURE("\"\"c\"\":{\"\"T 1\"\":{\"\"value\"\":%%}}"),
+                "a blank in 'T 1'");
+    expect(PUT("104", "UNSIGNED NUMBER", "{\"\"acme_X\"\":{\"\"a b\"\":%%}}"), "");
+    expect(PUT("104", "UNSIGNED NUMBER", "{\"\"acme X\"\":%%}"),
+           "W1:86 name-characters\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_nothing_in_templates_of_the_guide),
+        cmocka_unit_test(finds_nothing_wrong_in_templates_of_the_guide),
         cmocka_unit_test(a_file_has_its_version_and_comments),
         cmocka_unit_test(counts_the_values),
         cmocka_unit_test(rows_are_csv),
@@ -373,6 +448,9 @@ int main(void)
         cmocka_unit_test(what_is_quoted_in_a_message_is_printable),
         cmocka_unit_test(findings_go_on_behind_an_error),
         cmocka_unit_test(a_file_is_linted_by_its_path),
+        cmocka_unit_test(values_that_are_text_in_json_are_noted),
+        cmocka_unit_test(operations_that_lack_a_value_are_thought_of),
+        cmocka_unit_test(names_that_no_path_can_name_are_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

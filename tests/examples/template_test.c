@@ -19,6 +19,8 @@ static void print_finding(const struct sr_template_finding *finding, void *arg)
 {
     size_t *findings = arg;
 
+    if (finding->is_note)
+        return;
     ++*findings;
     print_message("%zu:%zu: %s: %s\n", finding->line, finding->column, finding->rule,
                   finding->text);

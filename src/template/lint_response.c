@@ -24,13 +24,20 @@ static bool lint_path(struct sr_lint *lint, size_t i)
 
 /* --- operations without all their values --------------------------------- */
 
+/* Operations come by themselves, and in lists that were asked for. */
+static bool is_list(const struct sr_lint *lint)
+{
+    return strcmp(lint->field[BASE].text, "$.operations") == 0;
+}
+
 /* The fragment that the row is for, "$.c8y_Restart" or with steps below it: its name's
  * length, *ret_name where it begins. 0: none; the row is about something else. */
 static size_t fragment(const struct sr_lint *lint, const char **ret_name)
 {
     const char *base = lint->field[BASE].text, *condition = lint->field[CONDITION].text;
 
-    if ((*base && strcmp(base, "$") != 0) || strncmp(condition, "$.", 2) != 0)
+    if ((*base && strcmp(base, "$") != 0 && !is_list(lint)) ||
+        strncmp(condition, "$.", 2) != 0)
         return 0;
     *ret_name = condition + 2;
     return strcspn(condition + 2, ".[");
@@ -53,9 +60,9 @@ static size_t needs_more(const struct sr_lint *lint, const char *name, size_t le
 }
 
 /* FNV-1a. Two names with one hash would cost a warning. */
-static uint32_t hash(const char *name, size_t len)
+static uint32_t hash(const struct sr_lint *lint, const char *name, size_t len)
 {
-    uint32_t hash = 2166136261u;
+    uint32_t hash = 2166136261u ^ is_list(lint);
 
     while (len--)
         hash = (hash ^ (unsigned char)*name++) * 16777619u;
@@ -69,7 +76,7 @@ int sr_lint_look_ahead(struct sr_lint *lint)
 
     if (!len || needs_more(lint, name, len))
         return 0;
-    return sr_id_set_add(&lint->ids, SR_ID_ALWAYS, hash(name, len), 1, &before);
+    return sr_id_set_add(&lint->ids, SR_ID_ALWAYS, hash(lint, name, len), 1, &before);
 }
 
 /* Values as the platform's operations have them: "$.id" is the least that a handler
@@ -93,7 +100,7 @@ static int lint_operation(struct sr_lint *lint)
     field = len && has_id(lint) ? needs_more(lint, name, len) : 0;
     if (!field)
         return 0;
-    rc = sr_id_set_add(&lint->ids, SR_ID_ALWAYS, hash(name, len), 1, &before);
+    rc = sr_id_set_add(&lint->ids, SR_ID_ALWAYS, hash(lint, name, len), 1, &before);
     if (!rc && !before)
         sr_lint_warning(lint, "missing-value", sr_field_offset(lint, field, 0),
                         "an operation %.*s without '%.60s' makes no row and stays "

@@ -394,6 +394,10 @@ static void operations_that_lack_a_value_are_thought_of(void **state)
     expect("11,510,,$.c8y_Command,$.id,$.c8y_Command.text\n"
            "11,511,,$.c8y_Command,$.id,$.c8y_Command.a\n",
            "W1:28 missing-value\n");
+    /* by itself, and in a list */
+    expect("11,511,,$.c8y_Command,$.id\n"
+           "11,510,$.operations,$.c8y_Command,$.id,$.c8y_Command.text\n",
+           "W2:40 missing-value\n");
     /* not about operations */
     expect("11,500,$.managedObject,$.a,$.id,$.a.b\n", "");
     expect("11,500,,$.c8y_Position,$.c8y_Position.lat\n", "");

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,12 +57,44 @@ static int flags_of(const char *mode)
 /* Pushes a handle without a file; its `closef` stays NULL, so that it counts as closed. */
 static luaL_Stream *push_stream(lua_State *L)
 {
-    luaL_Stream *stream = sr_lua_userdata(L, sizeof *stream);
+    struct stream *stream = sr_lua_userdata(L, sizeof *stream);
 
-    stream->closef = NULL;
-    stream->f = NULL;
+    *stream = (struct stream){ 0 };
     luaL_setmetatable(L, LUA_FILEHANDLE);
-    return stream;
+    return &stream->lua;
+}
+
+static void close_quietly(lua_State *L, luaL_Stream *stream)
+{
+    struct plugin *plugin = sr_lua_plugin_of(L);
+
+    if (!stream->closef || !stream->f || stream->closef == plugin->no_close)
+        return;
+    stream->closef = NULL;
+    fclose(stream->f);
+    plugin->files--;
+}
+
+/* Lua's own looks its metatable up, for which memory may be missing: then the file would stay
+ * open. Also __close. */
+static int collect(lua_State *L)
+{
+    close_quietly(L, lua_touserdata(L, 1));
+    return 0;
+}
+
+/* Without a name. */
+static FILE *temporary(void)
+{
+    char path[] = P_tmpdir "/sr-lua-XXXXXX";
+    int fd = sr_fd_raise(mkostemp(path, O_CLOEXEC));
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w+b");
+
+    if (fd >= 0)
+        unlink(path);
+    if (!file && fd >= 0)
+        close(fd);
+    return file;
 }
 
 static bool has_room(lua_State *L)
@@ -122,25 +155,46 @@ static int io_default(lua_State *L)
     return 1;
 }
 
-/* io.lines(path, ...): upvalue 1 is Lua's own. Of a file it closes it at the end. */
+/* Upvalues: what file:lines() returned, the file, which is closed at its end. */
+static int next_line(lua_State *L)
+{
+    luaL_Stream *stream = lua_touserdata(L, lua_upvalueindex(2));
+
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_call(L, 0, LUA_MULTRET);
+    if (lua_isnoneornil(L, 1))
+        close_quietly(L, stream);
+    return lua_gettop(L);
+}
+
+/* io.lines(path, ...) */
 static int io_lines(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    luaL_Stream *stream;
     struct stat info;
 
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return luaL_error(L, "%s: no regular file; use io.open()", path);
-    if (!has_room(L))
-        return luaL_error(L, "%s: %s", path, strerror(EMFILE));
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    sr_fd_reserve();
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    stream = luaL_testudata(L, lua_gettop(L), LUA_FILEHANDLE); /* 5.3 keeps it back */
-    if (stream && stream->f)
-        sr_fd_seal(fileno(stream->f));
-    return lua_gettop(L);
+    if (open_file(L, path, "r", flags_of("r")) != 1)
+        return luaL_error(L, "%s", lua_tostring(L, -2));
+    lua_replace(L, 1);
+    lua_getfield(L, 1, "lines");
+    lua_insert(L, 2);
+    lua_pushvalue(L, 1);
+    lua_insert(L, 3); /* file, lines, file, formats */
+    lua_call(L, lua_gettop(L) - 2, 1);
+    lua_pushvalue(L, 1);
+    lua_pushcclosure(L, next_line, 2);
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_pushvalue(L, 1); /* closed when the loop is left */
+    return 4;
+}
+
+static int io_tmpfile(lua_State *L)
+{
+    return sr_lua_push_file(L, "", 0, close_file);
 }
 
 static void replace_default(lua_State *L, const char *name, const char *mode)
@@ -176,6 +230,10 @@ static void hide_metatable(lua_State *L)
     lua_pushnil(L);
     lua_setfield(L, -2, "__gc");
     lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, collect);
+    lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, collect);
+    lua_setfield(L, -2, "__close");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
@@ -186,21 +244,24 @@ int sr_lua_open_files(lua_State *L)
     if (sr_lua_plugin_of(L)->lua->options.deny & SR_LUA_FILES)
         return 0;
     luaL_requiref(L, LUA_IOLIBNAME, luaopen_io, 1);
+    lua_getfield(L, -1, "stdout");
+    sr_lua_plugin_of(L)->no_close = ((luaL_Stream *)lua_touserdata(L, -1))->closef;
+    lua_pop(L, 1);
     hide_metatable(L);
     lua_pushcfunction(L, io_open);
     lua_setfield(L, -2, "open");
     replace_default(L, "input", "r");
     replace_default(L, "output", "w");
-    lua_getfield(L, -1, "lines");
-    lua_pushcclosure(L, io_lines, 1);
+    lua_pushcfunction(L, io_lines);
     lua_setfield(L, -2, "lines");
+    lua_pushcfunction(L, io_tmpfile);
+    lua_setfield(L, -2, "tmpfile");
     lua_pushnil(L); /* comes back in another form: process.c */
     lua_setfield(L, -2, "popen");
     close_stdin(L);
     return 0;
 }
 
-/* Pushes what came out of a process as a file; `closef` gets the handle's number. */
 int sr_lua_push_file(lua_State *L, const char *text, size_t len, lua_CFunction closef)
 {
     luaL_Stream *stream;
@@ -209,11 +270,9 @@ int sr_lua_push_file(lua_State *L, const char *text, size_t len, lua_CFunction c
     if (!has_room(L))
         return fail(L, "popen", EMFILE);
     stream = push_stream(L);
-    sr_fd_reserve();
-    file = tmpfile();
+    file = temporary();
     if (!file)
         return fail(L, "popen", errno);
-    sr_fd_seal(fileno(file));
     if (fwrite(text, 1, len, file) != len || fflush(file)) {
         fclose(file);
         return fail(L, "popen", EIO);

@@ -22,6 +22,7 @@
 
 struct changes;
 struct grave;
+struct object;
 struct op;
 struct plugin;
 struct task;
@@ -89,11 +90,11 @@ struct plugin {
     int depth;    /* its code on the stack */
     struct task *current, *tasks, *idle;
     unsigned idle_count;
-    struct timer *timers;
+    struct object *objects; /* that Lua has boxes of, or had */
+    bool closing;           /* they are gone, or soon will be; finalizers have nothing to do */
     struct handler *handlers;
     struct grave *grave; /* for the state, if luv was asked for */
     bool has_luv;
-    struct socket *sockets;
     struct delivery *deliveries; /* rows under way whose fate somebody wants to know */
     unsigned delivery_count;
 
@@ -109,7 +110,8 @@ struct plugin {
 
     uint64_t loads, calls, failures, failures_in_a_row, dropped, refused, longest_ns;
     unsigned timer_count, handler_count, waiting;
-    int files; /* open ones */
+    int files;             /* open ones */
+    lua_CFunction no_close; /* of files that are the program's */
     int resp;  /* reference to the last c8y.resp */
 };
 
@@ -223,8 +225,15 @@ int sr_lua_open_http(lua_State *L);
 int sr_lua_open_processes(lua_State *L);
 int sr_lua_open_luv(lua_State *L);
 
-/* A file with `text` in it, whose close is `closef`, which counts plugin->files down.
- * Returns as io.open(). */
+/* A file, as Lua's io library has it. */
+struct stream {
+    luaL_Stream lua; /* first */
+    int64_t code;    /* of a process whose output it is */
+    int signal;
+};
+
+/* A file with `text` in it, whose close is `closef`, which counts plugin->files down. On
+ * top is a struct stream. Returns as io.open(). */
 int sr_lua_push_file(lua_State *L, const char *text, size_t len, lua_CFunction closef);
 
 /* For __index of a userdata: the method named by argument 2, or nil. */
@@ -239,8 +248,6 @@ void sr_lua_unref(struct plugin *plugin, int ref);
 void sr_lua_handlers_drop(struct plugin *plugin);
 /* Forgets handlers that were dropped while they might be in use. When lua->depth is 0. */
 void sr_lua_handlers_sweep(struct sr_lua *lua);
-void sr_lua_timers_drop(struct plugin *plugin);
-void sr_lua_sockets_drop(struct plugin *plugin);
 void sr_lua_deliveries_drop(struct plugin *plugin);
 /* Sends `row`, with what the argument at `at` asks for. Returns as sr_agent_send(). */
 int sr_lua_send(lua_State *L, const char *row, int prio, int at);
@@ -255,10 +262,35 @@ void sr_lua_changes_free(struct changes *changes);
 /* From now on, if files are watched. */
 void sr_lua_watch_file(struct plugin *plugin);
 
+/* --- objects that Lua holds ------------------------------------------------------ */
+
+/* First member of each. */
+struct object {
+    struct plugin *plugin;
+    struct object *next, **at;
+    size_t size;
+    /* Lua let go of it (`held` is false), or the plugin is closing, and it has to be freed.
+     * Runs in a finalizer: it must not raise errors. */
+    void (*let_go)(struct object *object);
+    bool held;
+};
+
+/* `size` zeroed bytes with a struct object at the beginning, and its box on the stack, of
+ * metatable `type`, whose __gc is sr_lua_object_collect(). Raises errors of memory. */
+void *sr_lua_object_new(lua_State *L, const char *type, size_t size,
+                        void (*let_go)(struct object *object));
+void sr_lua_object_free(struct object *object);
+/* The one at `at`; raises an error if it is none. */
+void *sr_lua_object_check(lua_State *L, int at, const char *type);
+int sr_lua_object_collect(lua_State *L);
+/* Of a plugin that is closing: all of them go. */
+void sr_lua_objects_drop(struct plugin *plugin);
+
 /* --- records ------------------------------------------------------------------ */
 
 /* A record in Lua's hands. `from` is the library's; kept by sr_lua_record_keep(). */
 struct record {
+    struct object object;     /* first */
     struct sr_record *record; /* NULL: over */
     bool owned;
     struct task *task; /* that has it as its record */

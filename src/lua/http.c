@@ -14,7 +14,7 @@
 static const char type_name[] = "sr_http";
 
 struct http {
-    struct plugin *plugin;
+    struct object object; /* first */
     char url[1024], xid[256], auth[1024], login[1024];
     double timeout_s; /* 0: the agent's */
     long status;
@@ -75,7 +75,7 @@ static void on_answer(void *arg, const struct sr_http_result *result)
 
 static struct http *check(lua_State *L)
 {
-    return luaL_checkudata(L, 1, type_name);
+    return sr_lua_object_check(L, 1, type_name);
 }
 
 /* One client for all plugins: it keeps connections alive. */
@@ -98,7 +98,7 @@ static int client(struct sr_lua *lua, struct sr_http **ret_client)
 
 static bool is_agents_server(const struct http *http)
 {
-    const char *server = sr_agent_server(http->plugin->lua->agent);
+    const char *server = sr_agent_server(http->object.plugin->lua->agent);
     size_t len = strlen(server);
 
     while (len && server[len - 1] == '/')
@@ -109,7 +109,7 @@ static bool is_agents_server(const struct http *http)
 static size_t add_auth(struct http *http, struct sr_http_call *call,
                        struct sr_http_header *header)
 {
-    const struct sr_agent *agent = http->plugin->lua->agent;
+    const struct sr_agent *agent = http->object.plugin->lua->agent;
 
     if (*http->auth) {
         *header = (struct sr_http_header){ "Authorization", http->auth };
@@ -140,7 +140,7 @@ static int request(struct http *http, struct post_op *post, const char *text,
         .timeout_ms = (unsigned)(http->timeout_s * 1000),
     };
     struct sr_http *on;
-    int rc = client(http->plugin->lua, &on);
+    int rc = client(http->object.plugin->lua, &on);
 
     if (rc)
         return rc;
@@ -217,15 +217,14 @@ static int set(lua_State *L)
     return 0;
 }
 
-static int collect(lua_State *L)
+static void let_go(struct object *object)
 {
-    struct http *http = check(L);
+    struct http *http = (struct http *)object;
 
     if (http->op)
         http->op->http = NULL;
-    http->op = NULL;
     sr_lua_bytes_release(&http->response);
-    return 0;
+    sr_lua_object_free(object);
 }
 
 /* --- making ------------------------------------------------------------------------- */
@@ -258,9 +257,7 @@ static int new_http(lua_State *L)
     const char *auth;
 
     lua_settop(L, 3);
-    http = sr_lua_userdata(L, sizeof *http);
-    memset(http, 0, sizeof *http);
-    http->plugin = sr_lua_plugin_of(L);
+    http = sr_lua_object_new(L, type_name, sizeof *http, let_go);
     http->response.max = 4 << 20;
     copy_url(L, http);
     copy_text(L, 2, http->xid, sizeof http->xid);
@@ -271,7 +268,6 @@ static int new_http(lua_State *L)
         memmove(http->auth, auth, strlen(auth) + 1);
     }
     http->auth[strcspn(http->auth, "\r\n")] = '\0';
-    luaL_setmetatable(L, type_name);
     return 1;
 }
 
@@ -284,7 +280,7 @@ int sr_lua_open_http(lua_State *L)
         { "setTimeout", set_timeout},
         { "__index",    get        },
         { "__newindex", set        },
-        { "__gc",       collect    },
+        { "__gc",       sr_lua_object_collect},
         { NULL,         NULL       },
     };
 

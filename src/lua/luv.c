@@ -486,7 +486,8 @@ void sr_lua_bury(struct plugin *plugin)
     plugin->grave = NULL;
     plugin->has_luv = false;
     grave->L = L;
-    *grave->husk = (struct plugin){ .memory_max = SIZE_MAX };
+    *grave->husk = (struct plugin){ .memory_max = SIZE_MAX, .closing = true };
+    grave->husk->no_close = plugin->no_close;
     lua_setallocf(L, plain_alloc, NULL);
     *(struct plugin **)lua_getextraspace(L) = grave->husk;
     lua_sethook(L, NULL, 0, 0);

@@ -43,16 +43,17 @@ static void close_state(struct plugin *plugin)
 {
     if (!plugin->L)
         return;
-    sr_lua_timers_drop(plugin);
+    plugin->closing = true;
     sr_lua_handlers_drop(plugin);
     sr_lua_tasks_drop(plugin);
-    sr_lua_sockets_drop(plugin);
+    sr_lua_objects_drop(plugin);
     sr_lua_deliveries_drop(plugin);
     if (plugin->has_luv)
         sr_lua_bury(plugin);
     else
         lua_close(plugin->L);
     plugin->L = NULL;
+    plugin->closing = false;
 }
 
 void sr_lua_plugin_free(struct plugin *plugin)

@@ -175,29 +175,25 @@ static int push_exit(lua_State *L, int64_t code, int signal)
     return 3;
 }
 
-/* The file's own result, kept as its user value would be: by its address. */
 static int close_popen(lua_State *L)
 {
-    luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
-    lua_Integer packed;
+    struct stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
 
     sr_lua_plugin_of(L)->files--;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, stream);
-    packed = lua_tointeger(L, -1);
-    lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, stream);
-    fclose(stream->f);
-    return push_exit(L, packed >> 8, (int)(packed & 0xff));
+    fclose(stream->lua.f);
+    return push_exit(L, stream->code, stream->signal);
 }
 
 static int push_popen_result(lua_State *L, const struct run *run)
 {
     const char *text = run->text.data ? run->text.data : "";
     int results = sr_lua_push_file(L, text, run->text.len, close_popen);
+    struct stream *stream;
 
     if (results == 1) {
-        lua_pushinteger(L, (lua_Integer)(run->code << 8 | run->signal));
-        lua_rawsetp(L, LUA_REGISTRYINDEX, lua_touserdata(L, -2));
+        stream = lua_touserdata(L, -1);
+        stream->code = run->code;
+        stream->signal = run->signal;
     }
     return results;
 }

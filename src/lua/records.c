@@ -8,7 +8,7 @@ static const char type_name[] = "sr_record";
 
 static struct record *check(lua_State *L)
 {
-    struct record *record = luaL_checkudata(L, 1, type_name);
+    struct record *record = sr_lua_object_check(L, 1, type_name);
 
     if (!record->record)
         luaL_error(L, "the record is over with its callback: keep its values instead");
@@ -99,18 +99,19 @@ static int get(lua_State *L)
     return 1;
 }
 
-static int collect(lua_State *L)
+static void let_go(struct object *object)
 {
-    sr_lua_record_end(luaL_checkudata(L, 1, type_name));
-    return 0;
+    sr_lua_record_end((struct record *)object);
+    sr_lua_object_free(object);
 }
 
 void sr_lua_push_record(lua_State *L, struct sr_record *from, struct task *task)
 {
-    struct record *record = sr_lua_userdata(L, sizeof *record);
+    struct record *record =
+        sr_lua_object_new(L, type_name, sizeof *record, let_go);
 
-    *record = (struct record){ .record = from, .task = task };
-    luaL_setmetatable(L, type_name);
+    record->record = from;
+    record->task = task;
     task->record = record;
 }
 
@@ -130,7 +131,9 @@ void sr_lua_record_end(struct record *record)
         sr_record_free(record->record);
     if (record->task)
         record->task->record = NULL;
-    *record = (struct record){ 0 };
+    record->record = NULL;
+    record->task = NULL;
+    record->owned = false;
 }
 
 int sr_lua_open_records(lua_State *L)
@@ -142,7 +145,7 @@ int sr_lua_open_records(lua_State *L)
         { "values",  values },
         { "__index", get    },
         { "__len",   size   },
-        { "__gc",    collect},
+        { "__gc",    sr_lua_object_collect},
         { NULL,      NULL   },
     };
 

@@ -16,8 +16,7 @@ static const char type_name[] = "sr_socket";
 enum { READ_AHEAD = 64 * 1024, RESPONSE_MAX = 4 << 20, TIMEOUT_S = 10 };
 
 struct socket {
-    struct plugin *plugin;
-    struct socket *next; /* of the plugin; those that have a socket */
+    struct object object; /* first */
     struct sr_socket *socket;
     char host[256];
     uint16_t port;
@@ -114,7 +113,7 @@ static int wait_for(lua_State *L, struct socket *s, enum kind kind, size_t len)
     struct wait_op *wait = calloc(1, sizeof *wait);
     double ms = s->timeout_s * 1000;
 
-    if (!wait || sr_timer_new(s->plugin->lua->agent, ms < 1 ? 1 : (uint64_t)ms,
+    if (!wait || sr_timer_new(s->object.plugin->lua->agent, ms < 1 ? 1 : (uint64_t)ms,
                               on_overdue, wait, &wait->timer)) {
         free(wait);
         return luaL_error(L, "not enough memory");
@@ -182,7 +181,7 @@ static void on_down(void *arg, int rc, const char *error)
 
 static struct socket *check(lua_State *L)
 {
-    return luaL_checkudata(L, 1, type_name);
+    return sr_lua_object_check(L, 1, type_name);
 }
 
 static struct socket *check_free(lua_State *L, const char *what)
@@ -201,17 +200,13 @@ static int make(struct socket *s)
         .up = on_up, .data = on_data, .drained = on_drained, .down = on_down
     };
     struct net_options *options = malloc(sizeof *options);
-    struct sr_agent *agent = s->plugin->lua->agent;
+    struct sr_agent *agent = s->object.plugin->lua->agent;
     int rc;
 
     if (!options)
         return SR_E_NOMEM;
     sr_lua_net_options(agent, options);
     rc = sr_socket_new(sr_agent_get_loop(agent), &options->net, &events, s, &s->socket);
-    if (!rc) {
-        s->next = s->plugin->sockets;
-        s->plugin->sockets = s;
-    }
     free(options);
     return rc;
 }
@@ -318,35 +313,16 @@ static int set(lua_State *L)
     return 0;
 }
 
-/* Its memory is Lua's, and stays until that collects it. */
-static void release(struct socket *s)
+static void let_go(struct object *object)
 {
-    struct socket **at = &s->plugin->sockets;
+    struct socket *s = (struct socket *)object;
 
     if (s->op)
         s->op->socket = NULL;
-    s->op = NULL;
-    if (s->socket) {
-        while (*at != s)
-            at = &(*at)->next;
-        *at = s->next;
-    }
-    s->socket = sr_socket_free(s->socket);
+    sr_socket_free(s->socket);
     sr_lua_bytes_release(&s->came);
     sr_lua_bytes_release(&s->response);
-    s->up = false;
-}
-
-void sr_lua_sockets_drop(struct plugin *plugin)
-{
-    while (plugin->sockets)
-        release(plugin->sockets);
-}
-
-static int collect(lua_State *L)
-{
-    release(check(L));
-    return 0;
+    sr_lua_object_free(object);
 }
 
 /* --- making ------------------------------------------------------------------------------ */
@@ -382,16 +358,14 @@ static bool parse_server(struct socket *s, const char *text)
 
 static int new_socket(lua_State *L)
 {
-    struct socket parsed = { .timeout_s = TIMEOUT_S }, *s;
+    const char *server = luaL_checkstring(L, 1);
+    struct socket *s = sr_lua_object_new(L, type_name, sizeof *s, let_go);
 
-    luaL_argcheck(L, parse_server(&parsed, luaL_checkstring(L, 1)), 1,
+    luaL_argcheck(L, parse_server(s, server), 1,
                   "host:port, tcp://host:port or tls://host:port");
-    s = sr_lua_userdata(L, sizeof *s);
-    *s = parsed;
-    s->plugin = sr_lua_plugin_of(L);
+    s->timeout_s = TIMEOUT_S;
     s->came.max = READ_AHEAD + 32 * 1024; /* one read more may come */
     s->response.max = RESPONSE_MAX;
-    luaL_setmetatable(L, type_name);
     return 1;
 }
 
@@ -407,7 +381,7 @@ int sr_lua_open_sockets(lua_State *L)
         { "setTimeout", set_timeout },
         { "__index",    get         },
         { "__newindex", set         },
-        { "__gc",       collect     },
+        { "__gc",       sr_lua_object_collect},
         { NULL,         NULL        },
     };
 

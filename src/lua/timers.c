@@ -7,9 +7,7 @@
 static const char type_name[] = "sr_timer";
 
 struct timer {
-    struct plugin *plugin;
-    struct timer *next;
-    struct timer **box; /* Lua's userdata, or NULL once Lua let go of it */
+    struct object object; /* first */
     struct sr_timer *timer;
     int fn;
     bool active;    /* as the plugin sees it; while its callback waits, `timer` rests */
@@ -17,33 +15,23 @@ struct timer {
     bool restarted; /* meanwhile */
 };
 
-static void free_timer(struct timer *timer)
-{
-    struct timer **at = &timer->plugin->timers;
-
-    while (*at != timer)
-        at = &(*at)->next;
-    *at = timer->next;
-    timer->plugin->timer_count--;
-    sr_timer_free(timer->timer);
-    if (timer->box)
-        *timer->box = NULL;
-    free(timer);
-}
-
-void sr_lua_timers_drop(struct plugin *plugin)
-{
-    while (plugin->timers)
-        free_timer(plugin->timers);
-}
-
 /* Neither running nor known to the plugin: nobody can start it again. */
 static void free_if_lost(struct timer *timer)
 {
-    if (timer->box || timer->active || timer->at_work)
+    struct plugin *plugin = timer->object.plugin;
+
+    if (!plugin->closing && (timer->object.held || timer->active || timer->at_work))
         return;
-    sr_lua_unref(timer->plugin, timer->fn);
-    free_timer(timer);
+    if (!plugin->closing)
+        sr_lua_unref(plugin, timer->fn);
+    plugin->timer_count--;
+    sr_timer_free(timer->timer);
+    sr_lua_object_free(&timer->object);
+}
+
+static void let_go(struct object *object)
+{
+    free_if_lost((struct timer *)object);
 }
 
 /* --- due ---------------------------------------------------------------------- */
@@ -65,7 +53,7 @@ static void on_done(void *owner, lua_State *co, bool ok)
 static void on_due(struct sr_agent *agent, struct sr_timer *uv, void *arg)
 {
     struct timer *timer = arg;
-    struct plugin *plugin = timer->plugin;
+    struct plugin *plugin = timer->object.plugin;
     const struct call call = {
         .kind = "timer",
         .fn = timer->fn,
@@ -90,11 +78,7 @@ static void on_due(struct sr_agent *agent, struct sr_timer *uv, void *arg)
 
 static struct timer *check(lua_State *L)
 {
-    struct timer **box = luaL_checkudata(L, 1, type_name);
-
-    if (!*box)
-        luaL_error(L, "the timer is gone");
-    return *box;
+    return sr_lua_object_check(L, 1, type_name);
 }
 
 static int start(lua_State *L)
@@ -150,54 +134,20 @@ static int set(lua_State *L)
     return 0;
 }
 
-static int collect(lua_State *L)
-{
-    struct timer **box = luaL_checkudata(L, 1, type_name), *timer = *box;
-
-    *box = NULL;
-    if (timer) {
-        timer->box = NULL;
-        free_if_lost(timer);
-    }
-    return 0;
-}
-
-static void push_box(lua_State *L, struct timer *timer)
-{
-    struct timer **box = sr_lua_userdata(L, sizeof *box);
-
-    *box = timer;
-    luaL_setmetatable(L, type_name);
-    if (timer)
-        timer->box = box;
-}
-
 static int add_timer(lua_State *L)
 {
     struct plugin *plugin = sr_lua_plugin_of(L);
     lua_Integer ms = check_interval(L, 2);
-    struct timer **box, *timer;
-    int fn;
+    struct timer *timer;
 
     if (plugin->timer_count == TIMERS_MAX)
         return luaL_error(L, "more than %d timers", (int)TIMERS_MAX);
-    fn = sr_lua_ref_callback(L, 3);
-    push_box(L, NULL);
-    box = lua_touserdata(L, -1);
-    timer = calloc(1, sizeof *timer);
-    if (!timer)
-        return luaL_error(L, "not enough memory");
-    timer->plugin = plugin;
-    timer->fn = fn;
-    if (sr_timer_new(plugin->lua->agent, (uint64_t)ms, on_due, timer, &timer->timer)) {
-        free(timer);
-        return luaL_error(L, "not enough memory");
-    }
-    timer->box = box;
-    *box = timer;
-    timer->next = plugin->timers;
-    plugin->timers = timer;
+    timer = sr_lua_object_new(L, type_name, sizeof *timer, let_go);
     plugin->timer_count++;
+    timer->fn = LUA_NOREF;
+    timer->fn = sr_lua_ref_callback(L, 3);
+    if (sr_timer_new(plugin->lua->agent, (uint64_t)ms, on_due, timer, &timer->timer))
+        return luaL_error(L, "not enough memory");
     return 1;
 }
 
@@ -208,7 +158,7 @@ int sr_lua_open_timers(lua_State *L)
         { "stop",       stop   },
         { "__index",    get    },
         { "__newindex", set    },
-        { "__gc",       collect},
+        { "__gc",       sr_lua_object_collect},
         { NULL,         NULL   },
     };
 

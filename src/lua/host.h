@@ -91,7 +91,7 @@ struct plugin {
     struct task *current, *tasks, *idle;
     unsigned idle_count;
     struct object *objects; /* that Lua has boxes of, or had */
-    bool closing;           /* they are gone, or soon will be; finalizers have nothing to do */
+    bool closing; /* they are gone, or soon will be; finalizers have nothing to do */
     struct handler *handlers;
     struct grave *grave; /* for the state, if luv was asked for */
     bool has_luv;
@@ -110,9 +110,9 @@ struct plugin {
 
     uint64_t loads, calls, failures, failures_in_a_row, dropped, refused, longest_ns;
     unsigned timer_count, handler_count, waiting;
-    int files;             /* open ones */
+    int files;              /* open ones */
     lua_CFunction no_close; /* of files that are the program's */
-    int resp;  /* reference to the last c8y.resp */
+    int resp;               /* reference to the last c8y.resp */
 };
 
 struct plugin *sr_lua_plugin_of(lua_State *L);
@@ -261,6 +261,16 @@ int sr_lua_changes_new(struct sr_lua *lua, struct changes **ret_changes);
 void sr_lua_changes_free(struct changes *changes);
 /* From now on, if files are watched. */
 void sr_lua_watch_file(struct plugin *plugin);
+
+/* --- processes --------------------------------------------------------------------- */
+
+/* Between these two a process that is started inherits 0, 1 and 2 only. */
+struct sealed {
+    int *fds;
+    size_t count;
+};
+void sr_lua_seal(struct sealed *sealed);
+void sr_lua_unseal(struct sealed *sealed);
 
 /* --- objects that Lua holds ------------------------------------------------------ */
 

@@ -274,14 +274,14 @@ static int new_http(lua_State *L)
 int sr_lua_open_http(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"post",        post       },
-        { "response",   response   },
-        { "clear",      clear      },
-        { "setTimeout", set_timeout},
-        { "__index",    get        },
-        { "__newindex", set        },
+        {"post",        post                 },
+        { "response",   response             },
+        { "clear",      clear                },
+        { "setTimeout", set_timeout          },
+        { "__index",    get                  },
+        { "__newindex", set                  },
         { "__gc",       sr_lua_object_collect},
-        { NULL,         NULL       },
+        { NULL,         NULL                 },
     };
 
     luaL_newmetatable(L, type_name);

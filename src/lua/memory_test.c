@@ -13,10 +13,12 @@
 static void objects_outlive_a_finalizer_that_cannot_run(void **state)
 {
     (void)state;
-    run_init("p", "function tick() say('tick') end\n"
-                  "local t = c8y:addTimer(1, 'tick') t:start()\n"
-                  "c8y:on(502, function(r) SrNetSocket('127.0.0.1:9') SrNetHttp(c8y.server)\n"
-                  "  io.tmpfile() utf8.char(table.unpack({}, 1, 900000)) end)");
+    run_init(
+        "p",
+        "function tick() say('tick') end\n"
+        "local t = c8y:addTimer(1, 'tick') t:start()\n"
+        "c8y:on(502, function(r) SrNetSocket('127.0.0.1:9') SrNetHttp(c8y.server)\n"
+        "  io.tmpfile() utf8.char(table.unpack({}, 1, 900000)) end)");
     receive(NULL, "502,1");
     assert_int_equal(plugin_named("p").failures, 1);
     forget_said();
@@ -61,7 +63,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(objects_outlive_a_finalizer_that_cannot_run,
                                         begin, end),
-        cmocka_unit_test_setup_teardown(memory_may_be_out_at_any_allocation, begin, end),
+        cmocka_unit_test_setup_teardown(memory_may_be_out_at_any_allocation, begin,
+                                        end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { TIMEOUT_S = 60, OUTPUT_MAX = 1 << 20, WORDS_MAX = 100 };
+enum { TIMEOUT_S = 60, GRACE_MS = 200, OUTPUT_MAX = 1 << 20, WORDS_MAX = 100 };
 
 struct run;
 
@@ -63,10 +63,22 @@ static void close_output(struct run *run)
     run->output = NULL;
 }
 
-/* The process and what it has started. */
+/* A daemon may have it: a pipe that nobody reads would end or stop it, so it is read until
+ * the daemon is gone. */
+static void let_go_of_output(struct run *run)
+{
+    if (!run->output)
+        return;
+    run->output->run = NULL;
+    uv_unref((uv_handle_t *)&run->output->uv);
+    run->output = NULL;
+}
+
+/* The process and what it has started. Not once it has ended: what is left of it then is
+ * meant to stay, and its number may be somebody else's. */
 static void kill_all(const struct run *run)
 {
-    if (run->pid > 0 && (run->process || run->output))
+    if (run->pid > 0 && run->process)
         kill(-run->pid, SIGKILL);
 }
 
@@ -75,9 +87,11 @@ static void free_run(struct op *op)
     struct run *run = (struct run *)op;
 
     kill_all(run);
-    if (run->process) /* it is waited for, and closed when it has ended */
+    if (run->process) { /* it is waited for, and closed when it has ended */
         run->process->run = NULL;
-    close_output(run);
+        close_output(run);
+    }
+    let_go_of_output(run);
     sr_timer_free(run->timer);
     sr_lua_bytes_release(&run->text);
     free(run);
@@ -92,6 +106,8 @@ static void wake_if_over(struct run *run)
     sr_lua_wake(&run->op);
 }
 
+/* The end of the process counts, not that of its output, which a daemon may hold open for
+ * as long as it lives. There is a moment for what others of its session still write. */
 static void on_process_end(uv_process_t *handle, int64_t code, int signal)
 {
     struct process *process = (struct process *)handle;
@@ -103,19 +119,46 @@ static void on_process_end(uv_process_t *handle, int64_t code, int signal)
     run->process = NULL;
     run->code = code;
     run->signal = signal;
+    if (run->output) {
+        sr_timer_set_interval(run->timer, GRACE_MS);
+        sr_timer_start(run->timer);
+    }
     wake_if_over(run);
 }
 
-/* Something that it left behind may hold the pipe open for ever. */
-static void on_overdue(struct sr_agent *agent, struct sr_timer *timer, void *arg)
+static void add_output(struct run *run, const char *bytes, size_t len);
+
+/* What the process has written is in the pipe, however late the loop is. */
+static void drain(struct run *run)
+{
+    struct output *output = run->output;
+    size_t total = 0;
+    uv_os_fd_t fd;
+    ssize_t len;
+
+    if (!output || uv_fileno((uv_handle_t *)&output->uv, &fd))
+        return;
+    while (total < OUTPUT_MAX &&
+           (len = read(fd, output->buffer, sizeof output->buffer)) > 0) {
+        add_output(run, output->buffer, (size_t)len);
+        total += (size_t)len;
+    }
+}
+
+static void on_time(struct sr_agent *agent, struct sr_timer *timer, void *arg)
 {
     struct run *run = arg;
 
     (void)agent;
     sr_timer_stop(timer);
-    run->overdue = true;
-    kill_all(run);
-    close_output(run);
+    if (run->process) {
+        run->overdue = true;
+        kill_all(run);
+        close_output(run);
+    } else {
+        drain(run);
+        let_go_of_output(run);
+    }
     wake_if_over(run);
 }
 
@@ -130,25 +173,31 @@ static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *room)
 }
 
 /* What is beyond the bound is read and dropped: a full pipe would stop the process. */
+static void add_output(struct run *run, const char *bytes, size_t len)
+{
+    size_t room = run->text.max - run->text.len;
+
+    if (len > room) {
+        run->cut = true;
+        len = room;
+    }
+    if (!sr_lua_bytes_add(&run->text, bytes, len))
+        run->cut = true;
+}
+
 static void on_output(uv_stream_t *handle, ssize_t len, const uv_buf_t *from)
 {
-    struct run *run = ((struct output *)handle)->run;
-    size_t room;
+    struct output *output = (struct output *)handle;
+    struct run *run = output->run;
 
-    if (!run)
-        return;
-    if (len < 0) {
+    if (run && len >= 0) {
+        add_output(run, from->base, (size_t)len);
+    } else if (run) {
         close_output(run);
         wake_if_over(run);
-        return;
+    } else if (len < 0 && !uv_is_closing((uv_handle_t *)handle)) {
+        uv_close((uv_handle_t *)handle, free_handle); /* the daemon is gone */
     }
-    room = run->text.max - run->text.len;
-    if ((size_t)len > room) {
-        run->cut = true;
-        len = (ssize_t)room;
-    }
-    if (!sr_lua_bytes_add(&run->text, from->base, (size_t)len))
-        run->cut = true;
 }
 
 /* --- results ------------------------------------------------------------------------------ */
@@ -277,13 +326,16 @@ static int spawn_into(struct run *run, uv_loop_t *loop, char **words, int fd)
         .stdio_count = 3,
         .stdio = stdio,
     };
+    struct sealed sealed;
     int error;
 
     run->process = calloc(1, sizeof *run->process);
     if (!run->process)
         return UV_ENOMEM;
     run->process->run = run;
+    sr_lua_seal(&sealed);
     error = uv_spawn(loop, &run->process->uv, &options);
+    sr_lua_unseal(&sealed);
     if (error) {
         uv_close((uv_handle_t *)&run->process->uv, free_handle);
         run->process = NULL;
@@ -314,8 +366,8 @@ static int begin(lua_State *L, enum form form, double timeout_s, size_t max)
 
     take_words(L, words);
     run = calloc(1, sizeof *run);
-    if (!run || sr_timer_new(plugin->lua->agent, (uint64_t)(timeout_s * 1000),
-                             on_overdue, run, &run->timer)) {
+    if (!run || sr_timer_new(plugin->lua->agent, (uint64_t)(timeout_s * 1000), on_time,
+                             run, &run->timer)) {
         free(run);
         return luaL_error(L, "not enough memory");
     }

@@ -107,8 +107,7 @@ static void let_go(struct object *object)
 
 void sr_lua_push_record(lua_State *L, struct sr_record *from, struct task *task)
 {
-    struct record *record =
-        sr_lua_object_new(L, type_name, sizeof *record, let_go);
+    struct record *record = sr_lua_object_new(L, type_name, sizeof *record, let_go);
 
     record->record = from;
     record->task = task;
@@ -139,14 +138,14 @@ void sr_lua_record_end(struct record *record)
 int sr_lua_open_records(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"value",    value  },
-        { "type",    type   },
-        { "number",  number },
-        { "values",  values },
-        { "__index", get    },
-        { "__len",   size   },
+        {"value",    value                },
+        { "type",    type                 },
+        { "number",  number               },
+        { "values",  values               },
+        { "__index", get                  },
+        { "__len",   size                 },
         { "__gc",    sr_lua_object_collect},
-        { NULL,      NULL   },
+        { NULL,      NULL                 },
     };
 
     luaL_newmetatable(L, type_name);

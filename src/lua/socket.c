@@ -372,17 +372,17 @@ static int new_socket(lua_State *L)
 int sr_lua_open_sockets(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"connect",     connect     },
-        { "send",       send        },
-        { "recv",       recv        },
-        { "response",   response    },
-        { "clear",      clear       },
-        { "close",      close_socket},
-        { "setTimeout", set_timeout },
-        { "__index",    get         },
-        { "__newindex", set         },
+        {"connect",     connect              },
+        { "send",       send                 },
+        { "recv",       recv                 },
+        { "response",   response             },
+        { "clear",      clear                },
+        { "close",      close_socket         },
+        { "setTimeout", set_timeout          },
+        { "__index",    get                  },
+        { "__newindex", set                  },
         { "__gc",       sr_lua_object_collect},
-        { NULL,         NULL        },
+        { NULL,         NULL                 },
     };
 
     luaL_newmetatable(L, type_name);

@@ -154,12 +154,12 @@ static int add_timer(lua_State *L)
 int sr_lua_open_timers(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"start",       start  },
-        { "stop",       stop   },
-        { "__index",    get    },
-        { "__newindex", set    },
+        {"start",       start                },
+        { "stop",       stop                 },
+        { "__index",    get                  },
+        { "__newindex", set                  },
         { "__gc",       sr_lua_object_collect},
-        { NULL,         NULL   },
+        { NULL,         NULL                 },
     };
 
     luaL_newmetatable(L, type_name);

@@ -4,6 +4,8 @@
 
 #include "support/scripted_http.h"
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,6 +335,72 @@ static void processes_run_beside_the_loop(void **state)
     assert_int_equal(plugin_named("p").failures, 0);
 }
 
+/* It holds the pipe open, and goes on to write into it. */
+static void a_command_that_leaves_a_daemon_ends_with_its_process(void **state)
+{
+    char text[500], path[100], line[32] = "";
+    FILE *file;
+    pid_t daemon;
+    int fd;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/alive", world.dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDONLY | O_NONBLOCK);
+    snprintf(text, sizeof text,
+             "c8y:on(502, function()\n"
+             "say(c8y:run('(exec 5>%s; while sleep 0.01; do echo x; '\n"
+             ".. 'echo y >&5; done) & echo $! >%s/pid; echo started'))\n"
+             "say(io.popen('sleep 0.2 & echo popen'):read('a')) say('end') end)\n"
+             "t = c8y:addTimer(1, function() say('tick') end) t:start()",
+             path, world.dir);
+    run_init("p", text);
+    receive(NULL, "502,1");
+    wait_said("end;");
+    assert_non_null(strstr(world.said, "started\n"));
+    assert_non_null(strstr(world.said, " 0;"));
+    assert_null(strstr(world.said, "timeout"));
+    assert_non_null(strstr(world.said, "popen\n;"));
+
+    /* it lives on, also without its plugin */
+    while (read(fd, line, sizeof line) > 0)
+        ;
+    for (int i = 0; i < 5; i++) {
+        if (i == 3)
+            assert_int_equal(sr_lua_unload(world.lua, "p"), 0);
+        assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 30000),
+                         1);
+        assert_true(read(fd, line, sizeof line) > 0);
+        settle();
+    }
+    snprintf(path, sizeof path, "%s/pid", world.dir);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &daemon), 1);
+    fclose(file);
+    kill(daemon, SIGKILL);
+    close(fd);
+}
+
+/* The program's own descriptors need not be close-on-exec. */
+static void a_process_inherits_nothing_but_0_to_2(void **state)
+{
+    int fd = open("/dev/null", O_RDONLY);
+
+    (void)state;
+    assert_int_equal(fcntl(fd, F_SETFD, 0), 0);
+    run_init("p", "c8y:on(502, function()\n"
+                  "local f = io.tmpfile() local g = io.open('/dev/null')\n"
+                  "for l in io.lines('/proc/self/stat') do\n"
+                  "say((c8y:run({ 'ls', '/proc/self/fd' }):gsub('\\n', ' '))) end\n"
+                  "say('end') end)");
+    receive(NULL, "502,1");
+    wait_said("end;");
+    expect_said("0 1 2 3 ;end;"); /* 3 is what ls reads */
+    assert_int_equal(fcntl(fd, F_GETFD), 0);
+    close(fd);
+}
+
 static void a_process_ends_with_its_plugin_and_so_does_what_it_started(void **state)
 {
     char text[300], path[100], byte;
@@ -400,6 +468,10 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_teardown(http_posts_rows_with_the_agents_login, end_served),
         cmocka_unit_test_teardown(the_login_does_not_go_to_other_servers, end_served),
+        cmocka_unit_test_setup_teardown(
+            a_command_that_leaves_a_daemon_ends_with_its_process, begin, end),
+        cmocka_unit_test_setup_teardown(a_process_inherits_nothing_but_0_to_2, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(processes_run_beside_the_loop, begin, end),
         cmocka_unit_test_setup_teardown(
             a_process_ends_with_its_plugin_and_so_does_what_it_started, begin, end),

@@ -3,11 +3,12 @@
  *
  *     sr_timer_new -> sr_timer_start ... sr_timer_stop -> sr_timer_free
  *
- * A timer fires never early, by the monotonic clock: two calls of its function
- * begin at least one interval apart, and calls that were missed are not made up
- * for. (The monotonic clock stands still while the machine is suspended.) All
- * calls are legal from inside the timer's own function, sr_timer_free() included;
- * none is legal from another thread. */
+ * A timer is due whole intervals after its start, however long its calls take and however
+ * late they come: it does not drift. It is never called before it is due, by the monotonic
+ * clock, and on an idle machine about a millisecond later at most. What was missed is one late
+ * call, and not made up for: the next one is due when it would have been anyway. (The monotonic clock stands still while the
+ * machine is suspended.) All calls are legal from inside the timer's own function,
+ * sr_timer_free() included; none is legal from another thread. */
 #ifndef SMARTREST_TIMER_H
 #define SMARTREST_TIMER_H
 
@@ -44,7 +45,8 @@ SR_API bool sr_timer_is_active(const struct sr_timer *timer);
 
 /* Milliseconds. 0 for NULL. */
 SR_API uint64_t sr_timer_interval(const struct sr_timer *timer);
-/* Takes effect when the timer is next started or has next fired. SR_E_INVAL for NULL. */
+/* Takes effect when the timer is next started or has next fired; 0 is taken as 1. SR_E_INVAL
+ * for NULL. */
 SR_API int sr_timer_set_interval(struct sr_timer *timer, uint64_t interval_ms);
 
 /* Another function, at once. `fn` must not be NULL: SR_E_INVAL. */

@@ -66,11 +66,16 @@ void sr_sigpipe_release(const struct sr_sigpipe *hold);
 /* Monotonic milliseconds. */
 uint64_t sr_now_ms(void);
 
+/* When a periodic timer that was due at `due_ms`, and is called at `now_ms`, is due next: whole
+ * intervals later, and after `now_ms`. What was missed is skipped. `interval_ms` is not 0. */
+uint64_t sr_timer_next(uint64_t due_ms, uint64_t interval_ms, uint64_t now_ms);
+
 /* --- one-shot deadlines for the library's own use ---------------------- */
 
 /* A timer embedded in its owner, called at most once per sr_deadline_set(). */
 struct sr_deadline {
     uv_timer_t *uv; /* heap: libuv lets go of it a turn after the owner is gone */
+    uv_idle_t *now; /* the same; in place of a timer of 0 ms */
     void (*fn)(void *arg);
     void *arg;
 };
@@ -78,6 +83,8 @@ int sr_deadline_init(struct sr_deadline *deadline, struct sr_loop *loop,
                      void (*fn)(void *arg), void *arg);
 /* Zeroed, half-built or released: all fine. */
 void sr_deadline_release(struct sr_deadline *deadline);
+/* By sr_now_ms(), never early. 0 is now: in the next turn, which does not sleep before. So a
+ * function that sets its own deadline to 0 holds up nobody. */
 void sr_deadline_set(struct sr_deadline *deadline, uint64_t in_ms);
 void sr_deadline_clear(struct sr_deadline *deadline);
 bool sr_deadline_is_set(const struct sr_deadline *deadline);

@@ -9,9 +9,14 @@
  * for the linger time, or at once when a message handler has sent a row.
  *
  * Acknowledged. A row is forgotten when the platform has acknowledged it, and never before: by
- * HTTP status 200 for its request, unless the answer says that nothing of it was taken (`50,1,401`
- * or `40,...` and no other row); by PUBACK for its publish. Until then it is sent again, after every
- * reconnect, and after a restart if it is on disk. So a row can arrive twice, and what can is
+ * PUBACK for its publish; by HTTP status 200 for its request, unless the answer says that nothing of
+ * it was taken (`50,1,401` or `40,...` and no other row), and only if the answer shows that it is the
+ * platform's, not a captive portal's or a proxy's. Rows for lines that were sent show it. An empty
+ * answer counts if the server's certificate was verified (https); on plain HTTP the reporter asks
+ * once for each connection whether the template collection is known, which only the platform can
+ * answer (behind a proxy: after each empty answer). So plain HTTP needs connections that stay open
+ * for a second request. Any other answer is an outage: it counts for no row's `retries`, and
+ * makes none suspect. Until it is acknowledged a row is sent again, after every reconnect, and after a restart if it is on disk. So a row can arrive twice, and what can is
  * bounded: what was under way when the connection or the process ended, which is one request
  * by HTTP, at most `window` publishes of `batch_rows` rows each by MQTT.
  *
@@ -22,7 +27,8 @@
  * rows that are new (`replay_order`). The order of rows with SR_PRIO_BUF is kept, and that of
  * those without.
  *
- * Troubles, sr_agent_on_trouble(): credentials, template collection or device that the platform
+ * Troubles, sr_agent_on_trouble(): credentials (an HTTP status 401 or 403 of an unproved server is an
+ * outage), template collection or device that the platform
  * does not know, or another client with the same id. The reporter goes on trying, with pauses that
  * grow to `slow_retry`.
  *

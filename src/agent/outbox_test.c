@@ -142,6 +142,7 @@ static void serve(struct fixture *fx, const struct http_step *steps, size_t coun
 {
     fx->server = scripted_http_start(fx->port, steps, count);
     assert_non_null(fx->server);
+    scripted_http_be_platform(fx->server, true);
 }
 
 static void report(struct fixture *fx)

@@ -2,14 +2,17 @@
 #include "http/http.h"
 
 #include "base/net.h"
+#include "http/connection.h"
 #include "http/request.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct sr_http {
     struct sr_multi multi;
     struct sr_net net;
+    struct sr_connections connections;
     struct sr_http_request *requests;
     int busy;    /* inside a callback of a request */
     bool doomed; /* freed from there */
@@ -138,13 +141,15 @@ static long connect_ms(const struct sr_net *net, uint64_t timeout_ms)
     return sr_net_long(timeout_ms / 3);
 }
 
-/* The platform needs no media types here. */
+/* The platform needs no media types here. HTTP 1.0 has to ask for a connection that stays: only on
+ * one can the server be asked who it is (platform/prover.h). */
 int sr_http_post(struct sr_http *http, const struct sr_http_post *post, sr_http_fn fn,
                  void *arg, struct sr_http_request **ret_request)
 {
     const struct sr_http_header headers[] = {
-        {"Accept", NULL      },
-        { "X-Id",  post->x_id},
+        {"Accept",      NULL        },
+        { "X-Id",       post->x_id  },
+        { "Connection", "keep-alive"},
     };
     const struct sr_http_call call = {
         .method = "POST",
@@ -152,7 +157,7 @@ int sr_http_post(struct sr_http *http, const struct sr_http_post *post, sr_http_
         .user = post->user,
         .password = post->password,
         .headers = headers,
-        .header_count = 2,
+        .header_count = http->net.http_version == 10 ? 3 : 2,
         .body = post->body ? post->body : "",
         .len = post->len,
         .timeout_ms = post->timeout_ms ? (unsigned)post->timeout_ms : UINT_MAX,
@@ -176,11 +181,57 @@ static void finish(struct sr_http_request *request, CURLcode code)
 {
     struct sr_http_result result = sr_http_request_result(request, code);
 
+    request->code = code;
+    request->connection =
+        sr_connections_number(&request->http->connections, request->easy);
     unlink_request(request);
     curl_multi_remove_handle(request->http->multi.curl, request->easy);
     request->fn(request->arg, &result);
     sr_http_request_free(request);
 }
+
+/* --- who has answered --------------------------------------------------- */
+
+uint64_t sr_http_connection(const struct sr_http_result *result)
+{
+    return result->request->connection;
+}
+
+bool sr_http_verified(const struct sr_http_result *result)
+{
+    const char *url = NULL;
+
+    curl_easy_getinfo(result->request->easy, CURLINFO_EFFECTIVE_URL, &url);
+    return url && !strncasecmp(url, "https:", 6) &&
+           !result->request->http->net.insecure;
+}
+
+/* Whether the environment's `no_proxy` makes an exception is libcurl's to know. */
+bool sr_http_proxied(const struct sr_http_result *result)
+{
+    static const char *const names[] = { "http_proxy", "all_proxy", "ALL_PROXY" };
+    const char *proxy = result->request->http->net.proxy;
+
+    if (proxy)
+        return *proxy != '\0';
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        proxy = getenv(names[i]);
+        if (proxy && *proxy)
+            return true;
+    }
+    return false;
+}
+
+bool sr_http_nonsense(const struct sr_http_result *result)
+{
+    CURLcode code = result->request->code;
+
+    return result->rc &&
+           (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY ||
+            result->rc == SR_E_TOOBIG);
+}
+
+/* --- libcurl has done something ----------------------------------------- */
 
 /* What callbacks asked for while libcurl was at work. */
 static void catch_up(struct sr_http *http)

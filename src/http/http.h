@@ -32,6 +32,15 @@ int sr_http_post(struct sr_http *http, const struct sr_http_post *post, sr_http_
 bool sr_http_sent(const struct sr_http_result *result, size_t len);
 /* Has any of the request? Then there was a connection. */
 bool sr_http_began(const struct sr_http_result *result);
+/* The connection that it came by, as a number of this client's: the same for two requests if they
+ * used the same connection. 0: not known. */
+uint64_t sr_http_connection(const struct sr_http_result *result);
+/* Did the server show a certificate that was verified? */
+bool sr_http_verified(const struct sr_http_result *result);
+/* May a proxy have been in between that answers itself? (Not with https.) */
+bool sr_http_proxied(const struct sr_http_result *result);
+/* Is that no answer in HTTP, or one that never ends? */
+bool sr_http_nonsense(const struct sr_http_result *result);
 /* Seconds that the answer asks to wait (Retry-After, as a number or a date); 0: it does not. */
 uint64_t sr_http_retry_after_s(const struct sr_http_result *result);
 

@@ -26,8 +26,6 @@ static bool make_room(struct sr_http_request *request, size_t more)
     size_t need = request->len + more + 1, cap = request->cap ? request->cap : 1024;
     char *body;
 
-    if (more > request->max - request->len)
-        return fail(request, SR_E_TOOBIG);
     while (cap < need)
         cap *= 2;
     if (cap == request->cap)
@@ -42,6 +40,13 @@ static bool make_room(struct sr_http_request *request, size_t more)
 
 static bool collect(struct sr_http_request *request, const char *bytes, size_t len)
 {
+    size_t room = request->max - request->len;
+
+    if (len > room) { /* its beginning tells whose it is */
+        if (room)
+            collect(request, bytes, room);
+        return fail(request, SR_E_TOOBIG);
+    }
     if (!make_room(request, len))
         return false;
     memcpy(request->body + request->len, bytes, len);

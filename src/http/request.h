@@ -5,6 +5,7 @@
 
 #include "http/multi.h"
 #include <smartrest/http.h>
+#include <stdint.h>
 
 struct sr_http_request {
     struct sr_http_request *next;
@@ -26,9 +27,11 @@ struct sr_http_request {
     bool head_whole; /* the empty line behind it has come */
     char *body;      /* of the answer */
     size_t len, cap, max;
-    int failed;     /* why a callback ended it; 0 if none has */
-    bool waiting;   /* to be handed to libcurl */
-    bool cancelled; /* while libcurl was at work: goes when it is done */
+    int failed;          /* why a callback ended it; 0 if none has */
+    CURLcode code;       /* how it ended */
+    uint64_t connection; /* see connection.h; when it has ended */
+    bool waiting;        /* to be handed to libcurl */
+    bool cancelled;      /* while libcurl was at work: goes when it is done */
     char error[CURL_ERROR_SIZE];
 };
 

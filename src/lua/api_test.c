@@ -183,6 +183,7 @@ static void what_is_sent_arrives(void **state)
     char url[64];
 
     (void)state;
+    scripted_http_be_platform(server, true);
     snprintf(url, sizeof url, "http://127.0.0.1:%u",
              (unsigned)scripted_http_port(server));
     make_world(NULL, url);

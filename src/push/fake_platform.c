@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ struct platform {
         int fd; /* -1: closed */
     } connections[CONNECTIONS_MAX];
     unsigned count, requests;
+    atomic_bool leaves_checks;
+    atomic_uint checks;
     struct {
         char *head, *body;
     } seen[REQUESTS_MAX];
@@ -88,13 +91,36 @@ static bool keep(struct exchange *x)
     return room;
 }
 
+/* The question whether a template collection is known. */
+static bool answer_check(struct exchange *x)
+{
+    atomic_fetch_add(&x->platform->checks, 1);
+    free(x->body);
+    return answer(x, "20,24830\n");
+}
+
+static bool is_check(const struct exchange *x)
+{
+    return !*x->body && strcasestr(x->head, "\r\nX-Id:") &&
+           !atomic_load(&x->platform->leaves_checks);
+}
+
+static bool go_on(struct exchange *x)
+{
+    struct platform *p = x->platform;
+
+    if (!read_request(x))
+        return false;
+    return is_check(x) ? answer_check(x) : keep(x) && p->part(x, p->arg);
+}
+
 static void *serve(void *arg)
 {
     struct connection *connection = arg;
     struct platform *p = connection->platform;
     struct exchange x = { .platform = p, .fd = connection->fd };
 
-    while (read_request(&x) && keep(&x) && p->part(&x, p->arg))
+    while (go_on(&x))
         ;
     pthread_mutex_lock(&p->lock);
     close(connection->fd);
@@ -185,6 +211,16 @@ void platform_stop(struct platform *p)
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);
     free(p);
+}
+
+void platform_leave_checks(struct platform *p, bool yes)
+{
+    atomic_store(&p->leaves_checks, yes);
+}
+
+unsigned platform_checks(struct platform *p)
+{
+    return atomic_load(&p->checks);
 }
 
 uint16_t platform_port(const struct platform *p)

@@ -29,6 +29,11 @@ struct platform *platform_start(platform_part part, void *arg);
 void platform_stop(struct platform *platform);
 uint16_t platform_port(const struct platform *platform);
 
+/* The question whether a template collection is known (X-Id, and no body) is answered with `20,24830`
+ * and counted apart; or, if `yes`, left to the part. */
+void platform_leave_checks(struct platform *platform, bool yes);
+unsigned platform_checks(struct platform *platform);
+
 unsigned platform_requests(struct platform *platform);
 /* Of request `i`; NULL if it has not come. The platform's. */
 const char *platform_head(struct platform *platform, unsigned i);

@@ -80,6 +80,7 @@ void with_http(struct fixture *fx, const struct http_step *steps, size_t count)
 {
     fx->http = scripted_http_start(0, steps, count);
     assert_non_null(fx->http);
+    scripted_http_be_platform(fx->http, true);
     make_agent(fx, scripted_http_port(fx->http));
     assert_int_equal(sr_reporter_new_http(fx->agent, &fx->reporter), 0);
 }

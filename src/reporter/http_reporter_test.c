@@ -145,6 +145,7 @@ static void a_server_that_comes_later_is_found(void **state)
     run_until(fx->agent, logged(fx, "trying again"));
     assert_false(stats_of(fx).connected);
     fx->http = scripted_http_start(port, &fine, 1);
+    scripted_http_be_platform(fx->http, true);
     run_until(fx->agent, stats_of(fx).rows_acked == 1);
     assert_true(stats_of(fx).connected);
 }

@@ -4,9 +4,12 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "loop/flood.h"
+#include "platform/evidence.h"
+#include "platform/prover.h"
 #include "reporter/answer.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SR_LOG_COMPONENT "http"
 #include <smartrest/log.h>
@@ -25,7 +28,12 @@ struct http_transport {
     struct sr_http_transport_options options;
     struct sr_http_request *request; /* under way */
     uint32_t ticket;
-    size_t len; /* of its body */
+    size_t len;     /* of its body */
+    uint64_t lines; /* of its body */
+    struct sr_prover prover;
+    struct sr_question question; /* who has answered? under way if `kept` is not NULL */
+    char *kept;                  /* the answer that waits for it */
+    size_t kept_len;
     struct sr_backoff backoff;
     uint64_t
         healthy_since_ms; /* the first success since the last failure, or SR_NEVER */
@@ -110,10 +118,16 @@ static void tell_unauthorised(struct http_transport *t, const char *why)
     sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, text);
 }
 
+/* What the platform does not say is an outage, and says nothing of the rows. */
+static void on_stranger(struct http_transport *t, const char *why)
+{
+    pause_after(t, SR_ATTEMPT_UNREACHED, why);
+}
+
 static void on_unauthorised(struct http_transport *t, const char *why)
 {
     tell_unauthorised(t, why);
-    pause_after(t, SR_ATTEMPT_UNREACHED, why);
+    on_stranger(t, why);
 }
 
 /* As long as the server asks for, and our own pause on top, that not all come at the same
@@ -137,7 +151,7 @@ static void on_status(struct http_transport *t, const struct sr_http_result *res
     snprintf(why, sizeof why, "HTTP status %ld", status);
     if (is_refusal(status))
         on_refused(t, status, why);
-    else if (status == 401 || status == 403)
+    else if ((status == 401 || status == 403) && sr_prover_trusts(&t->prover, result))
         on_unauthorised(t, why);
     else if (status == 429 || status == 503)
         on_busy(t, result, why);
@@ -145,36 +159,105 @@ static void on_status(struct http_transport *t, const struct sr_http_result *res
         pause_after(t, attempt_by(status), why);
 }
 
-static void on_success(struct http_transport *t, const struct sr_http_result *result)
+static void on_success(struct http_transport *t, const char *answer, size_t len)
 {
     if (t->healthy_since_ms == SR_NEVER)
         t->healthy_since_ms = sr_now_ms();
-    if (sr_answer_read(result->body, result->len) == SR_ANSWER_NO_CREDENTIALS)
+    if (sr_answer_read(answer, len) == SR_ANSWER_NO_CREDENTIALS)
         tell_unauthorised(t, "row 50,1,401");
-    sr_reporter_answered(t->reporter, t->ticket, result->body, result->len);
+    sr_reporter_answered(t->reporter, t->ticket, answer, len);
+}
+
+/* --- whose answer is it? ---------------------------------------------------- */
+
+static void forget_kept(struct http_transport *t)
+{
+    free(t->kept);
+    t->kept = NULL;
+}
+
+static void on_proof(void *arg, enum sr_proof proof, const char *why)
+{
+    struct http_transport *t = arg;
+    char *answer = t->kept;
+
+    t->request = NULL;
+    t->kept = NULL;
+    if (proof == SR_PROOF_YES)
+        on_success(t, answer, t->kept_len);
+    else if (proof == SR_PROOF_NO_CREDENTIALS)
+        on_unauthorised(t, why);
+    else
+        on_stranger(t, why);
+    free(answer);
+}
+
+/* Before the rows are forgotten. */
+static void ask_whose(struct http_transport *t, const struct sr_http_result *result)
+{
+    const struct sr_http_post post = {
+        .url = t->options.url,
+        .user = t->options.user,
+        .password = t->options.password,
+        .x_id = sr_reporter_xid(t->reporter),
+        .timeout_ms = (uint64_t)sr_reporter_settings(t->reporter)->request_timeout,
+    };
+
+    t->kept = malloc(result->len + 1);
+    t->kept_len = result->len;
+    if (t->kept)
+        memcpy(t->kept, result->body, result->len + 1);
+    if (!t->kept || sr_prover_ask(&t->prover, t->options.http, &post, result,
+                                  &t->question, on_proof, t, &t->request)) {
+        forget_kept(t);
+        on_stranger(t, "out of memory");
+    }
+}
+
+static void on_200(struct http_transport *t, const struct sr_http_result *result)
+{
+    const bool cut = result->rc != 0;
+    char why[240];
+    enum sr_evidence evidence =
+        cut ? sr_evidence_weigh_cut(result->body, result->len, t->lines)
+            : sr_evidence_weigh(result->body, result->len, t->lines);
+    bool trusted = evidence == SR_EVIDENCE_GOOD || sr_prover_trusts(&t->prover, result);
+
+    if (evidence == SR_EVIDENCE_GOOD)
+        sr_prover_learn(&t->prover, result);
+    if (evidence == SR_EVIDENCE_NONE || (cut && !trusted)) {
+        sr_evidence_describe(why, sizeof why, sr_http_header(result, "Content-Type"),
+                             result->body, result->len);
+        on_stranger(t, why);
+    } else if (!sr_http_sent(result, t->len)) {
+        pause_after(t, SR_ATTEMPT_LOST, "answered before it had all of the request");
+    } else if (cut) {
+        /* The rows were taken, and would be answered the same for ever. */
+        if (sr_flood_lets(&t->dropped))
+            sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
+        sr_reporter_acked(t->reporter, t->ticket);
+    } else if (trusted) {
+        on_success(t, result->body, result->len);
+    } else {
+        ask_whose(t, result);
+    }
 }
 
 static void on_answer(void *arg, const struct sr_http_result *result)
 {
     struct http_transport *t = arg;
-    bool whole = result->status == 200 && sr_http_sent(result, t->len);
 
     t->request = NULL;
-    if (!result->rc && whole) {
-        on_success(t, result);
-    } else if (!result->rc && result->status == 200) {
-        pause_after(t, SR_ATTEMPT_LOST, "answered before it had all of the request");
-    } else if (!result->rc) {
+    if (result->status == 200 &&
+        (!result->rc || (result->rc == SR_E_TOOBIG && result->len)))
+        on_200(t, result);
+    else if (!result->rc)
         on_status(t, result);
-    } else if (result->rc == SR_E_TOOBIG && whole) {
-        /* The rows were taken, and would be answered the same for ever. */
-        if (sr_flood_lets(&t->dropped))
-            sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
-        sr_reporter_acked(t->reporter, t->ticket);
-    } else {
+    else if (sr_http_nonsense(result) || result->rc == SR_E_NOMEM)
+        on_stranger(t, result->error);
+    else
         pause_after(t, sr_http_began(result) ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED,
                     result->error);
-    }
 }
 
 /* --- what the reporter wants ------------------------------------------------ */
@@ -202,6 +285,7 @@ static int send_payload(struct sr_transport *transport, uint32_t ticket,
     }
     t->ticket = ticket;
     t->len = len;
+    t->lines = sr_evidence_lines(payload, len);
     return 0;
 }
 
@@ -217,9 +301,15 @@ static void drop(struct sr_transport *transport, const char *reason)
 {
     struct http_transport *t = (struct http_transport *)transport;
 
+    bool answered = t->kept != NULL;
+
     sr_http_cancel(t->request);
     t->request = NULL;
-    pause_after(t, SR_ATTEMPT_LOST, reason);
+    forget_kept(t);
+    if (answered)
+        on_stranger(t, "whose answer it was could not be found out in time");
+    else
+        pause_after(t, SR_ATTEMPT_LOST, reason);
 }
 
 static void free_transport(struct sr_transport *transport)
@@ -227,6 +317,7 @@ static void free_transport(struct sr_transport *transport)
     struct http_transport *t = (struct http_transport *)transport;
 
     sr_http_cancel(t->request);
+    forget_kept(t);
     sr_deadline_release(&t->pause);
     sr_flood_release(&t->dropped);
     free(t);

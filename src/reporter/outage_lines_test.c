@@ -81,6 +81,7 @@ static void an_outage_by_http_is_told_once_and_its_end_when_that_is_proved(void 
 
     fx->http = scripted_http_start(port, busy, sizeof busy / sizeof *busy);
     assert_non_null(fx->http);
+    scripted_http_be_platform(fx->http, true);
     run_until(fx->agent, scripted_http_requests(fx->http) >= 3);
     assert_told(1, 1, 0);
     run_until(fx->agent, stats_of(fx).rows_acked == 2);

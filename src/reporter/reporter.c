@@ -478,6 +478,11 @@ const char *sr_reporter_reason(const struct sr_reporter *reporter)
     return reporter->reason;
 }
 
+const char *sr_reporter_xid(const struct sr_reporter *reporter)
+{
+    return reporter->xid;
+}
+
 const struct sr_settings *sr_reporter_settings(const struct sr_reporter *reporter)
 {
     return reporter->config.settings;

@@ -132,6 +132,8 @@ const char *sr_reporter_reason(const struct sr_reporter *reporter);
  * speaks of; NULL if that cannot be told. */
 const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
                               size_t *ret_len);
+/* The collection of the agent's own rows. */
+const char *sr_reporter_xid(const struct sr_reporter *reporter);
 const struct sr_settings *sr_reporter_settings(const struct sr_reporter *reporter);
 
 #endif

@@ -91,6 +91,7 @@ static void all_arrives(unsigned subset)
     int status;
 
     assert_non_null(http);
+    scripted_http_be_platform(http, true);
     assert_non_null(broker);
     assert_non_null(mkdtemp(dir));
     status = run_host(subset, http, broker, dir);

@@ -2,6 +2,7 @@
 #include "support/scripted_http.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@ struct scripted_http {
     void *judge_arg;
     pthread_mutex_t lock;
     unsigned requests, begun;
+    atomic_bool platform;
+    _Atomic(const struct http_step *) portal;
+    atomic_uint checks;
     struct {
         char *head, *body;
     } seen[REQUESTS_MAX];
@@ -41,14 +45,26 @@ static size_t content_length(const char *head)
     return field ? (size_t)strtoul(field + 17, NULL, 10) : 0;
 }
 
+static bool answer_check(struct scripted_http *http, int fd)
+{
+    static const char answer[] =
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n20,24830\n";
+
+    atomic_fetch_add(&http->checks, 1);
+    return server_write(fd, answer, sizeof answer - 1);
+}
+
 static bool read_request(struct scripted_http *http, int fd)
 {
     char head[HEAD_MAX], *body;
     size_t len;
 
-    if (!read_head(fd, head))
-        return false;
-    len = content_length(head);
+    do {
+        if (!read_head(fd, head))
+            return false;
+        len = content_length(head);
+    } while (atomic_load(&http->platform) && !atomic_load(&http->portal) && !len &&
+             strcasestr(head, "\r\nX-Id:") && answer_check(http, fd));
     body = calloc(1, len + 1);
     if (!server_read(fd, body, len)) {
         free(body);
@@ -107,6 +123,16 @@ static void answer_without_end(int fd)
         ;
 }
 
+static void answer_without_body(int fd)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\n", line[] = "X-More: and so on\r\n";
+
+    if (!server_write(fd, head, sizeof head - 1))
+        return;
+    while (server_write(fd, line, sizeof line - 1))
+        ;
+}
+
 /* False: the connection is over. */
 static bool play(int fd, const struct http_step *step)
 {
@@ -117,6 +143,7 @@ static bool play(int fd, const struct http_step *step)
     case HTTP_NULS: return answer_with_nuls(fd, step);
     case HTTP_SILENT: server_drain(fd); return false;
     case HTTP_RAW: server_write(fd, step->body, strlen(step->body)); return false;
+    case HTTP_ENDLESS_HEAD: answer_without_body(fd); return false;
     case HTTP_ENDLESS: answer_without_end(fd); return false;
     case HTTP_CLOSE:
     case HTTP_SLAM:
@@ -126,8 +153,11 @@ static bool play(int fd, const struct http_step *step)
 
 static const struct http_step *next_step(struct scripted_http *http)
 {
-    size_t i = http->begun++;
+    const struct http_step *portal = atomic_load(&http->portal);
+    size_t i = portal ? 0 : http->begun++;
 
+    if (portal)
+        return portal;
     return &http->steps[i < http->count ? i : http->count - 1];
 }
 
@@ -187,6 +217,22 @@ void scripted_http_set_judge(struct scripted_http *http, http_judge judge, void 
 {
     http->judge_arg = arg;
     http->judge = judge;
+}
+
+void scripted_http_set_portal(struct scripted_http *http,
+                              const struct http_step *portal)
+{
+    atomic_store(&http->portal, portal);
+}
+
+void scripted_http_be_platform(struct scripted_http *http, bool yes)
+{
+    atomic_store(&http->platform, yes);
+}
+
+unsigned scripted_http_checks(struct scripted_http *http)
+{
+    return atomic_load(&http->checks);
 }
 
 void scripted_http_stop(struct scripted_http *http)

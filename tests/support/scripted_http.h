@@ -10,15 +10,16 @@
 #include "support/server.h"
 
 enum http_how {
-    HTTP_ANSWER,    /* `status` (0 is 200) and `body` */
-    HTTP_NULS,      /* the same, with a NUL byte for each `~` in `body` */
-    HTTP_SPLIT,     /* the same, one byte at a time */
-    HTTP_TRUNCATED, /* the same without its last byte, then closes */
-    HTTP_CLOSE,     /* reads the request, then closes */
-    HTTP_SLAM,      /* resets without reading */
-    HTTP_SILENT,    /* reads the request, and that is all */
-    HTTP_RAW,       /* `body` in place of an HTTP answer, then closes */
-    HTTP_ENDLESS    /* 200, and a body without end */
+    HTTP_ANSWER,      /* `status` (0 is 200) and `body` */
+    HTTP_NULS,        /* the same, with a NUL byte for each `~` in `body` */
+    HTTP_SPLIT,       /* the same, one byte at a time */
+    HTTP_TRUNCATED,   /* the same without its last byte, then closes */
+    HTTP_CLOSE,       /* reads the request, then closes */
+    HTTP_SLAM,        /* resets without reading */
+    HTTP_SILENT,      /* reads the request, and that is all */
+    HTTP_RAW,         /* `body` in place of an HTTP answer, then closes */
+    HTTP_ENDLESS,     /* 200, and a body without end */
+    HTTP_ENDLESS_HEAD /* 200, and header lines without end */
 };
 
 struct http_step {
@@ -36,6 +37,14 @@ typedef int (*http_judge)(void *arg, const char *body);
 /* Copies the `count` steps; their bodies stay the caller's. */
 struct scripted_http *scripted_http_start(uint16_t port, const struct http_step *steps,
                                           size_t count);
+/* From now on, answers the question whether a template collection is known (X-Id, and no body) as
+ * the platform does, if `yes`, without a step; requests of that kind are counted apart. */
+void scripted_http_be_platform(struct scripted_http *server, bool yes);
+unsigned scripted_http_checks(struct scripted_http *server);
+/* From now on answers each request with `portal`, which stays the caller's; NULL: goes on with the
+ * steps. */
+void scripted_http_set_portal(struct scripted_http *server,
+                              const struct http_step *portal);
 /* Before the first request. */
 void scripted_http_set_judge(struct scripted_http *server, http_judge judge, void *arg);
 void scripted_http_stop(struct scripted_http *server);

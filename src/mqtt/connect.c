@@ -116,7 +116,8 @@ static bool fail_by_tls(struct job *job, int error, int system_error)
         snprintf(result->why, sizeof result->why,
                  "TLS: %s ended the connection; does it speak TLS at this port?", host);
     else if (error == SSL_ERROR_SYSCALL && system_error)
-        snprintf(result->why, sizeof result->why, "TLS with %s failed: %s", host,
+        snprintf(result->why, sizeof result->why,
+                 "TLS with %s failed: %s; does it speak TLS at this port?", host,
                  strerror(system_error));
     else
         sr_tls_why(result->stream->ssl, host, result->why, sizeof result->why);

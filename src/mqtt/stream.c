@@ -53,6 +53,23 @@ static ssize_t failed(struct sr_stream *stream, int len)
     return -1;
 }
 
+/* A server that refuses our certificate says so and closes; what was written meanwhile breaks
+ * first, and its word is still to be read. */
+static void look_for_alert(struct sr_stream *stream)
+{
+    int saved = errno, n, error;
+    char byte;
+
+    ERR_clear_error();
+    n = SSL_read(stream->ssl, &byte, 1);
+    error = n > 0 ? SSL_ERROR_NONE : SSL_get_error(stream->ssl, n);
+    errno = saved;
+    if (error != SSL_ERROR_SSL || sr_tls_is_end(error, 0))
+        return;
+    sr_tls_why(stream->ssl, stream->host, stream->why, sizeof stream->why);
+    errno = EPROTO;
+}
+
 ssize_t sr_stream_read(struct sr_stream *stream, void *buf, size_t size)
 {
     int len;
@@ -85,6 +102,8 @@ ssize_t sr_stream_write(struct sr_stream *stream, const void *bytes, size_t len)
     rc = failed(stream, n);
     if (!rc)
         errno = EPIPE;
+    if (errno == EPIPE || errno == ECONNRESET)
+        look_for_alert(stream);
     return -1;
 }
 

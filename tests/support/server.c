@@ -24,13 +24,13 @@ struct server {
     uint16_t port;
 };
 
-static int bind_to(uint16_t port, uint16_t *ret_port)
+static int bind_to(const char *where, uint16_t port, uint16_t *ret_port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
     socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    inet_pton(AF_INET, where, &address.sin_addr);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
     if (bind(fd, (struct sockaddr *)&address, sizeof address) ||
         getsockname(fd, (struct sockaddr *)&address, &len)) {
@@ -41,9 +41,9 @@ static int bind_to(uint16_t port, uint16_t *ret_port)
     return fd;
 }
 
-static int listen_on(uint16_t port, uint16_t *ret_port)
+static int listen_on(const char *where, uint16_t port, uint16_t *ret_port)
 {
-    int fd = bind_to(port, ret_port);
+    int fd = bind_to(where, port, ret_port);
 
     if (fd >= 0 && listen(fd, 64)) {
         close(fd);
@@ -94,6 +94,12 @@ static void *run(void *arg)
 
 struct server *server_start(uint16_t port, server_part part, void *arg)
 {
+    return server_start_at("127.0.0.1", port, part, arg);
+}
+
+struct server *server_start_at(const char *where, uint16_t port, server_part part,
+                               void *arg)
+{
     struct server *server = calloc(1, sizeof *server);
     sigset_t all, old;
 
@@ -101,7 +107,7 @@ struct server *server_start(uint16_t port, server_part part, void *arg)
     server->arg = arg;
     server->current = -1;
     pthread_mutex_init(&server->lock, NULL);
-    server->listener = listen_on(port, &server->port);
+    server->listener = listen_on(where, port, &server->port);
     if (server->listener < 0) {
         free(server);
         return NULL;
@@ -195,7 +201,7 @@ uint16_t free_port(void)
 {
     uint16_t port = 0;
 
-    bind_to(0, &port);
+    bind_to("127.0.0.1", 0, &port);
     return port;
 }
 

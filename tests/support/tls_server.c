@@ -79,7 +79,7 @@ static bool write_key(const char *path, EVP_PKEY *key)
 static bool write_all(const struct tls_files *files, const struct tls_wish *wish)
 {
     EVP_PKEY *ca_key = make_key(), *key = make_key();
-    X509 *ca = make_cert(ca_key, "test authority", NULL, NULL, NULL);
+    X509 *ca = make_cert(ca_key, files->dir, NULL, NULL, NULL);
     X509 *cert = wish->self_signed ? make_cert(key, "test", wish, NULL, NULL)
                                    : make_cert(key, "test", wish, ca, ca_key);
     bool done = write_cert(files->ca, ca) && write_cert(files->cert, cert) &&

@@ -8,11 +8,18 @@
 /* An address written from its parts is read as the same parts. */
 static void read_again(const struct sr_url *url)
 {
+    size_t address = strcspn(url->host, "%");
     char text[1024];
     struct sr_url again;
 
-    snprintf(text, sizeof text, url->ipv6 ? "%s://[%s]:%u%s" : "%s://%s:%u%s",
-             url->scheme, url->host, (unsigned)url->port, url->path);
+    if (url->ipv6)
+        snprintf(text, sizeof text, "%s://[%.*s%s%s]:%u%s", url->scheme, (int)address,
+                 url->host, url->host[address] ? "%25" : "",
+                 url->host[address] ? url->host + address + 1 : "", (unsigned)url->port,
+                 url->path);
+    else
+        snprintf(text, sizeof text, "%s://%s:%u%s", url->scheme, url->host,
+                 (unsigned)url->port, url->path);
     must(sr_url_parse(text, &again, NULL) == 0);
     must(!strcmp(again.scheme, url->scheme) && !strcmp(again.host, url->host));
     must(!strcmp(again.path, url->path) && again.port == url->port);

@@ -42,16 +42,34 @@ static const char *take_scheme(const char **text, struct sr_url *url)
     return "has a scheme other than http, https, mqtt and mqtts";
 }
 
+/* The interface of a link-local address: %25eth0 as RFC 6874 has it, or %eth0 as people do. */
+static const char *take_zone(const char *text, size_t len, struct sr_url *url)
+{
+    size_t at = strlen(url->host);
+
+    if (len > 2 && !strncmp(text, "25", 2)) {
+        text += 2;
+        len -= 2;
+    }
+    if (!len || len > SR_URL_ZONE_MAX || strspn(text, LETTERS DIGITS "-._~") < len)
+        return "has no zone behind the '%' of its IPv6 address";
+    url->host[at] = '%';
+    memcpy(url->host + at + 1, text, len);
+    url->host[at + 1 + len] = '\0';
+    return NULL;
+}
+
 static const char *take_ipv6(const char **text, struct sr_url *url)
 {
-    const char *begin = *text + 1, *end = strchr(begin, ']');
+    const char *begin = *text + 1, *end = strchr(begin, ']'), *zone;
     struct in6_addr address;
     size_t len;
 
     if (!end)
         return "has a '[' without its ']'";
-    len = (size_t)(end - begin);
-    if (len > SR_URL_HOST_MAX)
+    zone = memchr(begin, '%', (size_t)(end - begin));
+    len = (size_t)((zone ? zone : end) - begin);
+    if (len >= INET6_ADDRSTRLEN)
         return "has no IPv6 address in its brackets";
     memcpy(url->host, begin, len);
     url->host[len] = '\0';
@@ -59,7 +77,7 @@ static const char *take_ipv6(const char **text, struct sr_url *url)
         return "has no IPv6 address in its brackets";
     url->ipv6 = true;
     *text = end + 1;
-    return NULL;
+    return zone ? take_zone(zone + 1, (size_t)(end - zone) - 1, url) : NULL;
 }
 
 /* A name whose last label is a number can only be meant as an address. */

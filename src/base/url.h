@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #define SR_URL_HOST_MAX 253 /* bytes */
+#define SR_URL_ZONE_MAX 31
 #define SR_URL_PATH_MAX 511
 
 struct sr_url {
     char scheme[6];                 /* "http", "https", "mqtt", "mqtts" */
-    char host[SR_URL_HOST_MAX + 1]; /* name or address; IPv6 without its brackets */
+    char host[SR_URL_HOST_MAX + 1]; /* name or address; IPv6 without its brackets,
+                                       with its zone, decoded: ::1%lo */
     char path[SR_URL_PATH_MAX + 1]; /* "" or what follows the port, from the `/` on */
     uint16_t port; /* given, or http 80, https 443, mqtt 1883, mqtts 8883 */
     bool tls;      /* https, mqtts */

@@ -7,7 +7,9 @@
 #include "mqtt/race.h"
 #include "mqtt/tls.h"
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <pthread.h>
@@ -82,20 +84,51 @@ static bool wait_for(struct job *job, short events)
     return !fds[0].revents;
 }
 
-static bool reach(struct job *job)
+/* glibc takes the name of an interface behind link-local addresses only; so we do it. */
+static bool set_zone(struct job *job, struct addrinfo *addresses, const char *zone)
+{
+    char *end, text[160];
+    unsigned long index = strtoul(zone, &end, 10);
+
+    if (*end || !*zone)
+        index = if_nametoindex(zone);
+    for (struct addrinfo *a = addresses; index && a; a = a->ai_next)
+        if (a->ai_family == AF_INET6)
+            ((struct sockaddr_in6 *)a->ai_addr)->sin6_scope_id = (uint32_t)index;
+    snprintf(text, sizeof text, "there is no interface '%.40s' (the zone of %.64s)",
+             zone, job->options.host);
+    return index || fail(job, text);
+}
+
+static bool resolve(struct job *job, struct addrinfo **ret_addresses)
 {
     const struct sr_connect_options *o = &job->options;
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
-    struct addrinfo *addresses;
-    char port[8];
-    int fd, rc;
+    char port[8], host[NI_MAXHOST];
+    const char *zone = strchr(o->host, '%');
+    int rc;
 
     snprintf(port, sizeof port, "%u", (unsigned)o->port);
-    rc = getaddrinfo(o->host, port, &hints, &addresses);
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(o->host, "%"), o->host);
+    rc = getaddrinfo(host, port, &hints, ret_addresses);
     if (rc == EAI_SYSTEM)
         return fail_by(job, errno);
     if (rc)
         return fail(job, gai_strerror(rc));
+    if (!zone || set_zone(job, *ret_addresses, zone + 1))
+        return true;
+    freeaddrinfo(*ret_addresses);
+    return false;
+}
+
+static bool reach(struct job *job)
+{
+    const struct sr_connect_options *o = &job->options;
+    struct addrinfo *addresses;
+    int fd;
+
+    if (!resolve(job, &addresses))
+        return false;
     fd = sr_race(addresses, &o->last, job->stop, &job->result.address);
     freeaddrinfo(addresses);
     if (fd < 0)

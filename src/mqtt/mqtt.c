@@ -83,15 +83,22 @@ static void close_connection(struct sr_mqtt_link *mqtt)
     mqtt->drop_reason = NULL;
 }
 
+void sr_mqtt_link_name(const struct sr_mqtt_link_options *o, char *text, size_t size)
+{
+    bool ipv6 = strchr(o->host, ':');
+
+    snprintf(text, size, "mqtt%s://%s%s%s:%u", o->tls ? "s" : "", ipv6 ? "[" : "",
+             o->host, ipv6 ? "]" : "", (unsigned)o->port);
+}
+
 /* The connection or the attempt failed: pause, and tell. */
 static void lose(struct sr_mqtt_link *mqtt, const char *why)
 {
-    const struct sr_mqtt_link_options *o = &mqtt->options;
     bool was_up = mqtt->state == UP;
-    char reason[512];
+    char name[280], reason[SR_WHY_MAX + 300];
 
-    snprintf(reason, sizeof reason, "mqtt%s://%s:%u: %s", o->tls ? "s" : "", o->host,
-             (unsigned)o->port, why);
+    sr_mqtt_link_name(&mqtt->options, name, sizeof name);
+    snprintf(reason, sizeof reason, "%s: %s", name, why);
     close_connection(mqtt);
     if (!was_up)
         mqtt->avoid = mqtt->address; /* another of the host's addresses may do better */

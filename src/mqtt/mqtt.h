@@ -104,6 +104,10 @@ int sr_mqtt_link_options_copy(const struct sr_mqtt_link_options *from,
                               struct sr_mqtt_link_options *ret);
 void sr_mqtt_link_options_release(struct sr_mqtt_link_options *options);
 
+/* Writes the broker's URL, for people. */
+void sr_mqtt_link_name(const struct sr_mqtt_link_options *options, char *text,
+                       size_t size);
+
 /* How the last connection, or the attempt at one, ended. */
 struct sr_mqtt_link_end {
     int connack;        /* the code of a refusal; 0: there was none */

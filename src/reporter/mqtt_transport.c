@@ -346,14 +346,12 @@ static const struct sr_mqtt_link_events events = {
     .subscribed = on_subscribed,
 };
 
-static char *name_broker(const struct sr_mqtt_link_options *o)
+static char *name_broker(const struct sr_mqtt_link_options *options)
 {
-    char *name;
+    char name[280];
 
-    return asprintf(&name, "mqtt%s://%s:%u", o->tls ? "s" : "", o->host,
-                    (unsigned)o->port) < 0
-               ? NULL
-               : name;
+    sr_mqtt_link_name(options, name, sizeof name);
+    return strdup(name);
 }
 
 static int add_topics(struct mqtt_transport *t, const char *const *xids, size_t count)

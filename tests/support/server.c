@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -24,20 +25,24 @@ struct server {
     uint16_t port;
 };
 
+/* `where`: an address of IPv4 or, with colons, of IPv6. */
 static int bind_to(const char *where, uint16_t port, uint16_t *ret_port)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+    struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+    bool is_six = strchr(where, ':');
+    void *address = is_six ? (void *)&six : (void *)&four;
+    socklen_t len = is_six ? sizeof six : sizeof four;
+    int fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    inet_pton(AF_INET, where, &address.sin_addr);
+    inet_pton(AF_INET, where, &four.sin_addr);
+    inet_pton(AF_INET6, where, &six.sin6_addr);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) ||
-        getsockname(fd, (struct sockaddr *)&address, &len)) {
+    if (bind(fd, address, len) || getsockname(fd, address, &len)) {
         close(fd);
         return -1;
     }
-    *ret_port = ntohs(address.sin_port);
+    *ret_port = ntohs(is_six ? six.sin6_port : four.sin_port);
     return fd;
 }
 

@@ -20,7 +20,7 @@ typedef void (*server_part)(int fd, unsigned number, void *arg);
 
 /* `port` 0: of the kernel's choice. NULL if it cannot be had. */
 struct server *server_start(uint16_t port, server_part part, void *arg);
-/* At another address of IPv4. */
+/* At another address than 127.0.0.1. */
 struct server *server_start_at(const char *where, uint16_t port, server_part part,
                                void *arg);
 /* Ends the connection under way, and joins the thread. Accepts NULL. */

@@ -108,6 +108,9 @@ SR_API int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
  *
  * (101 has an argument if its row 10 has a placeholder.) A device is created only when
  * the platform says that it knows none (50,<line>,404).
+ * The platform never changes a collection: other templates under a name that it knows have
+ * no effect. A warning in the log says so, if the credentials came from a file: what was
+ * registered is remembered beside it, in `<path>.templates` (checksums, no secrets).
  * Runs the loop until done; a network that fails is tried again. Returns 0;
  * SR_E_UNREACHABLE; SR_E_AUTH; SR_E_REFUSED, a row or the templates were refused:
  * sr_agent_error() has the platform's text; SR_E_PROTO; SR_E_STATE, no credentials yet;

@@ -155,6 +155,7 @@ static void destroy(struct sr_agent *agent)
     free(agent->xid);
     free(agent->id);
     free(agent->srversion);
+    free(agent->known_path);
     sr_settings_release(&agent->settings);
     if (agent->answer)
         explicit_bzero(agent->answer, agent->answer_len); /* it may be a password */

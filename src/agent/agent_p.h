@@ -72,6 +72,7 @@ struct sr_agent {
     char *login; /* tenant/user */
     struct sr_credentials credentials, bootstrap_account;
     char *xid, *id, *srversion;
+    char *known_path; /* agent/known.h; NULL without a credentials file */
     struct sr_settings settings;
     uint64_t wait_ms, bootstrap_interval_ms;
     unsigned bootstrap_attempts;

@@ -78,6 +78,8 @@ static int tear_down(void **state)
     sr_log_set_sink(NULL, NULL);
     unlink(fx->path);
     rmdir(fx->path);
+    snprintf(fx->path, sizeof fx->path, "%s/credentials.templates", fx->dir);
+    unlink(fx->path);
     rmdir(fx->dir);
     free(fx);
     return 0;
@@ -596,6 +598,45 @@ static void templates_that_another_device_registered_meanwhile_are_fine(void **s
     assert_string_equal(sr_agent_xid(fx->agent), "24830");
 }
 
+/* A start of the program: a new agent that finds its credentials in the file. */
+static void start_with(struct fixture *fx, const char *rows)
+{
+    sr_agent_free(fx->agent);
+    fx->log[0] = '\0';
+    make_agent(fx, "gw-0001");
+    assert_int_equal(bootstrap(fx), 0);
+    assert_int_equal(sr_agent_integrate(fx->agent, "com.acme.gw-v1", rows), 0);
+}
+
+static void templates_that_changed_under_their_name_are_warned_of(void **state)
+{
+    static const char warning[] = "templates com.acme.gw-v1 have changed";
+    struct fixture *fx = *state;
+    char crlf[sizeof templates + 8];
+
+    SERVE(fx, { HTTP_ANSWER, 200, "40,x\n" }, { HTTP_ANSWER, 200, "20,24830\n" },
+          { HTTP_ANSWER, 200, "500,1,24871\n" }, { HTTP_ANSWER, 200, "20,24830\n" },
+          { HTTP_ANSWER, 200, "500,1,24871\n" }, { HTTP_ANSWER, 200, "20,24830\n" },
+          { HTTP_ANSWER, 200, "500,1,24871\n" }, { HTTP_ANSWER, 200, "20,24830\n" },
+          { HTTP_ANSWER, 200, "500,1,24871\n" }, { HTTP_ANSWER, 200, "40,x\n" },
+          { HTTP_ANSWER, 200, "20,24831\n" }, { HTTP_ANSWER, 200, "500,1,24871\n" },
+          { HTTP_ANSWER, 200, "20,24831\n" }, { HTTP_ANSWER, 200, "500,1,24871\n" });
+    write_file(fx, "t4711\ndevice_gw-0001\ns3cr3t9xQ\n");
+    start_with(fx, templates); /* registered */
+    assert_null(strstr(fx->log, warning));
+    snprintf(crlf, sizeof crlf, "%s\r\n", templates);
+    start_with(fx, crlf); /* the same ones */
+    assert_null(strstr(fx->log, warning));
+    start_with(fx, named_templates);
+    assert_non_null(strstr(fx->log, warning));
+    start_with(fx, named_templates); /* and again, as long as it is so */
+    assert_non_null(strstr(fx->log, warning));
+    start_with(fx, named_templates); /* the collection was deleted: registered anew */
+    assert_null(strstr(fx->log, warning));
+    start_with(fx, named_templates);
+    assert_null(strstr(fx->log, warning));
+}
+
 static void refused_templates_are_explained_in_the_platforms_words(void **state)
 {
     struct fixture *fx = *state;
@@ -891,6 +932,7 @@ int main(void)
         TEST(a_known_device_with_known_templates_takes_two_requests),
         TEST(unknown_templates_are_registered),
         TEST(templates_that_another_device_registered_meanwhile_are_fine),
+        TEST(templates_that_changed_under_their_name_are_warned_of),
         TEST(refused_templates_are_explained_in_the_platforms_words),
         TEST(an_unknown_device_is_created_and_bound),
         TEST(row_101_has_the_device_id_if_its_template_has_a_place_for_it),

@@ -158,6 +158,18 @@ static int ask_and_store(struct sr_agent *agent, const char *path)
     return 0;
 }
 
+/* Beside the credentials there may be files. */
+static int note_path(struct sr_agent *agent, const char *path)
+{
+    char *known;
+
+    if (asprintf(&known, "%s.templates", path) < 0)
+        return sr_agent_fail(agent, SR_E_NOMEM, "out of memory");
+    free(agent->known_path);
+    agent->known_path = known;
+    return 0;
+}
+
 int sr_agent_bootstrap(struct sr_agent *agent, const char *path)
 {
     int rc = sr_agent_enter(agent);
@@ -172,6 +184,8 @@ int sr_agent_bootstrap(struct sr_agent *agent, const char *path)
         if (rc == SR_E_NOTFOUND || rc == SR_E_CORRUPT)
             rc = ask_and_store(agent, path);
     }
+    if (!rc)
+        rc = note_path(agent, path);
     return sr_agent_leave(agent, rc);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/agent_p.h"
+#include "agent/known.h"
 #include "base/backoff.h"
+#include <errno.h>
 #include <smartrest/row.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,25 +141,50 @@ static int check_templates(struct sr_agent *agent, const char *srversion,
     return rc;
 }
 
+/* The platform has templates under this name: are they ours? `made`: just now by us. Only a
+ * file can tell, so without one there is nothing to say; nothing else depends on it. */
+static void remember_templates(struct sr_agent *agent, const char *srversion,
+                               const char *srtemplate, bool made)
+{
+    uint32_t sum = sr_known_sum(srtemplate);
+    const char *path = agent->known_path;
+    enum sr_known known = path ? sr_known_compare(path, srversion, sum) : SR_KNOWN_SAME;
+
+    if (known == SR_KNOWN_OTHER && !made)
+        sr_warning("templates %s have changed since they were registered (%s): the "
+                   "platform goes on with the old ones; give the new ones another name",
+                   srversion, path);
+    else if (known != SR_KNOWN_SAME && sr_known_store(path, srversion, sum))
+        sr_info("cannot remember the templates in %s: %s", path, strerror(errno));
+}
+
 static int register_templates(struct sr_agent *agent, const char *srversion,
                               const char *srtemplate)
 {
     struct outcome known, made;
     int rc = check_templates(agent, srversion, &known);
 
-    if (rc || known.id == 20)
+    if (rc)
         return rc;
+    if (known.id == 20) {
+        remember_templates(agent, srversion, srtemplate, false);
+        return 0;
+    }
     if (known.id != 40)
         return refuse(agent, "template check", &known);
     rc = ask(agent, srversion, srtemplate, 20, &made);
     if (rc)
         return rc;
-    if (made.id == 20)
-        return sr_agent_set_xid(agent, made.value)
-                   ? refuse(agent, "templates", &(struct outcome){ 0 })
-                   : 0;
+    if (made.id == 20) {
+        if (sr_agent_set_xid(agent, made.value))
+            return refuse(agent, "templates", &(struct outcome){ 0 });
+        remember_templates(agent, srversion, srtemplate, true);
+        return 0;
+    }
     /* Another device may have registered the same templates in between. */
     rc = check_templates(agent, srversion, &known);
+    if (!rc && known.id == 20)
+        remember_templates(agent, srversion, srtemplate, false);
     return rc || known.id == 20 ? rc : refuse(agent, "templates", &made);
 }
 

@@ -38,7 +38,10 @@ struct sr_agent;
 /* Keeps rows with SR_PRIO_BUF in files in `dir`, at most `outbox_capacity` bytes; what an
  * earlier run left there is sent first. Any time, once, and best right after sr_agent_new();
  * the settings outbox_* are made before. The last part of the path is made if it is missing
- * (mode 0700). One agent has a directory at a time.
+ * (mode 0700). One agent has a directory at a time: it is locked (flock), until the agent is freed
+ * or its process ends. A child that was forked without exec and lives longer than a process that
+ * was killed holds the lock until it ends, too; the next agent is told SR_E_BUSY meanwhile. Among
+ * machines that share a directory by NFS only the file `lock` in it counts: do not remove it.
  * A disk that cannot be used (missing, read-only, full, failing) is no failure: rows wait in
  * memory (`capacity`), sr_agent_on_trouble() is told, and the disk is used as soon as it works.
  * Neither are damaged files: what is intact is recovered, the rest set aside as *.damaged.

@@ -97,11 +97,17 @@ static int remove_files(struct removal *removal)
 
 /* --- both, with the directory to ourselves ---------------------------------------- */
 
-/* Would it be ours? Without a lock file nobody has it. */
+/* Would it be ours? Both locks of an agent are tried, see store.c; one that is had goes with its
+ * descriptor. */
 static int try_lock(const struct removal *removal)
 {
-    int fd = sr_fd_openat(removal->dirfd, SR_STORE_LOCK_NAME, O_RDONLY, 0), rc = 0;
+    int fd, rc = 0;
 
+    if (flock(removal->dirfd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        fail(removal, "");
+        return SR_E_BUSY;
+    }
+    fd = sr_fd_openat(removal->dirfd, SR_STORE_LOCK_NAME, O_RDONLY, 0);
     if (fd < 0)
         return errno == ENOENT ? 0 : fail(removal, SR_STORE_LOCK_NAME);
     if (flock(fd, LOCK_SH | LOCK_NB) < 0) {

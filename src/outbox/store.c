@@ -38,23 +38,54 @@ static int open_dir(const char *dir)
     return sr_fd_open(dir, O_RDONLY | O_DIRECTORY, 0);
 }
 
-/* Locks are of the open file: a second store of this process gets none either. */
+/* Locks are of the open file: a second store of this process gets none either. Returns 0 or -1
+ * and errno. */
+static int lock_fd(int fd)
+{
+    int rc;
+
+    do
+        rc = flock(fd, LOCK_EX | LOCK_NB);
+    while (rc && errno == EINTR);
+    return rc;
+}
+
+static int say_busy(struct sr_store *store)
+{
+    snprintf(store->error->text, sizeof store->error->text,
+             "%s: another agent uses this directory", store->dir_name);
+    return SR_E_BUSY;
+}
+
+/* Of the directory, since a lock file can be removed under us; and of the lock file, for agents
+ * that know of nothing else, and where directories cannot be locked (between the clients of an
+ * NFS server, for one). */
 static int take_lock(struct sr_store *store)
 {
+    store->owner = getpid();
+    if (lock_fd(store->dir) && errno == EWOULDBLOCK)
+        return say_busy(store);
     store->lock = store->disk->open(store->disk->arg, store->dir, SR_STORE_LOCK_NAME,
                                     O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (store->lock < 0)
         return sr_store_fail(store, SR_STORE_LOCK_NAME, "cannot open", errno);
-    while (flock(store->lock, LOCK_EX | LOCK_NB)) {
-        if (errno == EINTR)
-            continue;
-        if (errno != EWOULDBLOCK)
-            return sr_store_fail(store, SR_STORE_LOCK_NAME, "cannot lock", errno);
-        snprintf(store->error->text, sizeof store->error->text,
-                 "%s: another agent uses this directory", store->dir_name);
-        return SR_E_BUSY;
-    }
-    return 0;
+    if (lock_fd(store->lock) == 0)
+        return 0;
+    if (errno == EWOULDBLOCK)
+        return say_busy(store);
+    return sr_store_fail(store, SR_STORE_LOCK_NAME, "cannot lock", errno);
+}
+
+/* Closing is not enough when a child that was forked still has the descriptors. A child that
+ * closes its copy of the store has no business with its parent's locks. */
+static void give_lock_back(const struct sr_store *store)
+{
+    if (store->owner != getpid())
+        return;
+    if (store->lock >= 0)
+        flock(store->lock, LOCK_UN);
+    if (store->dir >= 0)
+        flock(store->dir, LOCK_UN);
 }
 
 static int allocate(const char *dir, const struct sr_store_options *options,
@@ -106,6 +137,7 @@ static void release(struct sr_store *store)
         free(store->segments[--store->count].marks);
     free(store->segments);
     free(store->window.bytes);
+    give_lock_back(store);
     if (store->lock >= 0)
         close(store->lock);
     if (store->dir >= 0)

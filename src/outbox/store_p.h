@@ -107,7 +107,8 @@ struct store_error {
 
 struct sr_store {
     char *dir_name;
-    int dir, lock;
+    int dir, lock; /* both are locked, by process `owner` */
+    pid_t owner;
     const struct sr_disk *disk;
     uint64_t cap;
     enum sr_store_sync policy;

@@ -5,9 +5,13 @@
 #include "support/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <smartrest/outbox.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -109,6 +113,70 @@ static void has_one_owner_among_processes(void **state)
     child_signal(pid, SIGKILL);
     waitpid(pid, &status, 0);
     open_store(fx);
+    expect_rows(fx, 1, 1);
+}
+
+static const char *path_of(const struct fixture *fx, const char *name)
+{
+    static char path[160];
+
+    snprintf(path, sizeof path, "%s/%s", fx->dir, name);
+    return path;
+}
+
+static void has_one_owner_though_the_lock_file_is_removed(void **state)
+{
+    struct fixture *fx = *state, other = *fx;
+
+    open_store(fx);
+    put_rows(fx, 1);
+    assert_int_equal(unlink(path_of(fx, SR_STORE_LOCK_NAME)), 0);
+    assert_int_equal(try_open(&other), SR_E_BUSY);
+    assert_non_null(strstr(other.why, "another agent"));
+    assert_int_equal(sr_outbox_remove(fx->dir, 0, 0, NULL, NULL, 0), SR_E_BUSY);
+
+    close_store(fx);
+    open_store(&other);
+    expect_rows(&other, 1, 1);
+    close_store(&other);
+}
+
+/* As versions before this one lock. */
+static void an_agent_that_holds_only_the_lock_file_is_respected(void **state)
+{
+    struct fixture *fx = *state;
+    int fd;
+
+    open_store(fx);
+    close_store(fx);
+    fd = open(path_of(fx, SR_STORE_LOCK_NAME), O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(try_open(fx), SR_E_BUSY);
+    close(fd);
+    open_store(fx);
+    fd = open(path_of(fx, SR_STORE_LOCK_NAME), O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1); /* and it is kept from ours */
+    close(fd);
+}
+
+static void a_forked_child_that_lives_on_does_not_keep_the_directory(void **state)
+{
+    struct fixture *fx = *state;
+    pid_t pid;
+    int rc;
+
+    open_store(fx);
+    put_rows(fx, 1);
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    close_store(fx);
+    rc = try_open(fx);
+    child_end(&pid, SIGKILL);
+    assert_int_equal(rc, 0);
     expect_rows(fx, 1, 1);
 }
 
@@ -801,6 +869,9 @@ int main(void)
         test(a_directory_that_cannot_be_written_to_may_heal),
         test(has_one_owner_in_a_process),
         test(has_one_owner_among_processes),
+        test(has_one_owner_though_the_lock_file_is_removed),
+        test(an_agent_that_holds_only_the_lock_file_is_respected),
+        test(a_forked_child_that_lives_on_does_not_keep_the_directory),
         test(keeps_rows_and_their_numbers_over_a_restart),
         test(a_row_survives_the_death_of_the_process_at_once),
         test(numbers_may_be_left_out_but_not_used_again),

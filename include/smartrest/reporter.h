@@ -32,10 +32,13 @@
  * does not know, or another client with the same id. The reporter goes on trying, with pauses that
  * grow to `slow_retry`.
  *
- * Poison. A payload that HTTP status 400, 413 or 422 refuses, or under whose first row the
- * connection ends or the server fails (5xx, but not 503) `poison_after` times in a row, is sent in halves until one row is alone. If others
- * get through and that one still does not, it is set aside (SR_FATE_POISON, and the quarantine file
- * of an outbox on disk), and the rest flows. If nothing gets through, no row is to blame. Meanwhile
+ * Poison. A payload that HTTP status 400, 413 or 422 refuses is sent in halves until one row is alone.
+ * If others get through and that one still does not, it is set aside (SR_FATE_POISON, and the quarantine
+ * file of an outbox on disk), and the rest flows. If nothing gets through, no row is to blame. A payload
+ * under whose first row the connection ends or the server fails (5xx, but not 503) `poison_after` times
+ * in a row, and more often on a line that drops others, too, is searched in the same way; the row that is found
+ * is tried again, alone, at random moments between others, until it gets through, or the comparison
+ * with the others proves that it is not the line (docs/outbox.md). Others overtake a row meanwhile, and
  * one request is under way at a time.
  *
  * An agent has one reporter. Loop thread only. Wire: docs/protocol/mqtt.md. */

@@ -143,7 +143,8 @@ void sr_outbox_peek(struct sr_outbox *box, uint32_t ticket, char *text, size_t s
 /* The rows of `ticket` stay aside, over any fail and requeue, until ack, quarantine or
  * release. */
 void sr_outbox_hold(struct sr_outbox *box, uint32_t ticket);
-/* What is held waits again, in its old place. */
+/* What is held waits again, in its old place: the rows of `ticket`; all. */
+void sr_outbox_release_one(struct sr_outbox *box, uint32_t ticket);
 void sr_outbox_release(struct sr_outbox *box);
 /* All that is under way waits again. */
 void sr_outbox_requeue(struct sr_outbox *box);

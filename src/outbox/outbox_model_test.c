@@ -351,6 +351,14 @@ static void world_disk(struct world *w)
     pass_ms(&w->place->clock, upto(w, 3) * 30000);
 }
 
+static void world_release_one(struct world *w)
+{
+    uint32_t ticket = w->ticket > 4 ? w->ticket - upto(w, 4) : 1;
+
+    sr_outbox_release_one(w->box, ticket);
+    all_in(w, HELD, ticket, WAITS);
+}
+
 static void world_step(struct world *w)
 {
     unsigned what = upto(w, 1000);
@@ -366,6 +374,8 @@ static void world_step(struct world *w)
         all_in(w, FLIES, 0, WAITS);
     } else if (what < 974)
         world_hold(w);
+    else if (what < 977)
+        world_release_one(w);
     else if (what < 980) {
         sr_outbox_release(w->box);
         all_in(w, HELD, 0, WAITS);

@@ -110,6 +110,28 @@ static void what_is_held_stays_aside_until_it_is_released(void **state)
     sr_outbox_free(box);
 }
 
+static void one_of_those_that_are_held_waits_again_in_its_place(void **state)
+{
+    struct sr_outbox *box = roomy_box();
+
+    (void)state;
+    keep(box, "one1");
+    keep(box, "two2");
+    keep(box, "3333");
+    take(box, 1, 1, "one1 ");
+    take(box, 2, 1, "two2 ");
+    sr_outbox_hold(box, 1);
+    sr_outbox_hold(box, 2);
+    sr_outbox_release_one(box, 77); /* unknown */
+    sr_outbox_release_one(box, 2);
+    take(box, 3, 9, "two2 3333 ");
+    sr_outbox_release_one(box, 3); /* not held */
+    sr_outbox_fail(box, 0);
+    sr_outbox_release_one(box, 1);
+    take(box, 4, 9, "one1 two2 3333 ");
+    sr_outbox_free(box);
+}
+
 static void what_is_held_can_be_acknowledged_or_set_aside_for_good(void **state)
 {
     struct sr_outbox *box = roomy_box();
@@ -391,6 +413,7 @@ int main(void)
         cmocka_unit_test(live_rows_under_way_are_backlog_after_the_next_mark),
         cmocka_unit_test(a_row_keeps_its_id_and_ids_grow),
         cmocka_unit_test(what_is_held_stays_aside_until_it_is_released),
+        cmocka_unit_test(one_of_those_that_are_held_waits_again_in_its_place),
         cmocka_unit_test(what_is_held_can_be_acknowledged_or_set_aside_for_good),
         cmocka_unit_test(a_row_that_is_too_old_is_not_sent),
         cmocka_unit_test(

@@ -361,6 +361,19 @@ static void all_come_back(struct sr_outbox *box, bool held, bool failed,
     pthread_mutex_unlock(&box->lock);
 }
 
+void sr_outbox_release_one(struct sr_outbox *box, uint32_t ticket)
+{
+    struct flight *flight;
+
+    pthread_mutex_lock(&box->lock);
+    flight = find_flight(box, ticket);
+    if (flight && flight->held)
+        flight_comes_back(box, flight, false, 0);
+    end_empty_flights(box);
+    sr_box_write_down(box, false);
+    pthread_mutex_unlock(&box->lock);
+}
+
 void sr_outbox_release(struct sr_outbox *box)
 {
     all_come_back(box, true, false, 0);

@@ -45,6 +45,9 @@ static bool add_row(void *arg, const struct sr_outbox_offer *offer)
 
     if (offer->backlog && !sr_plan_lets_backlog(making->reporter))
         return false;
+    if (!sr_poison_has_room(&making->reporter->poison, flight->payload.rows,
+                            making->join.len))
+        return false;
     if (!sr_join_add(&making->join, offer->text, offer->len, offer->prio))
         return false;
     if (offer->backlog)
@@ -57,11 +60,9 @@ static bool add_row(void *arg, const struct sr_outbox_offer *offer)
 
 static size_t rows_max(const struct sr_reporter *reporter)
 {
-    size_t rows = (size_t)reporter->config.settings->batch_rows;
-    size_t limit =
-        sr_troubles_probing(reporter) ? 1 : sr_poison_limit(&reporter->poison);
-
-    return rows < limit ? rows : limit;
+    return sr_troubles_probing(reporter)
+               ? 1
+               : (size_t)reporter->config.settings->batch_rows;
 }
 
 /* A row whose clock is not right has waited long enough when it has `clock_wait` seconds, with a
@@ -91,6 +92,7 @@ bool sr_flights_send(struct sr_reporter *reporter, enum sr_outbox_part part)
     if (transport->ops->send(transport, ticket, join->payload, join->len))
         return false; /* the transport will say that it is down, and they wait again */
     making.flight.payload.ticket = ticket;
+    making.flight.payload.bytes = join->len;
     making.flight.sent_ms = sr_now_ms();
     *sr_flights_find(reporter, 0) = making.flight;
     reporter->flying++;
@@ -147,7 +149,7 @@ static bool carry_out(struct sr_reporter *reporter)
         else if (order == SR_POISON_CONVICT)
             convict(reporter, ticket);
         else
-            sr_outbox_release(box);
+            sr_outbox_release_one(box, ticket);
         released = released || order == SR_POISON_RELEASE;
     }
     return released;
@@ -155,10 +157,27 @@ static bool carry_out(struct sr_reporter *reporter)
 
 bool sr_flights_unstick(struct sr_reporter *reporter)
 {
+    uint64_t in_ms;
+
     if (reporter->flying)
         return false;
-    sr_poison_stuck(&reporter->poison);
-    return carry_out(reporter);
+    in_ms = sr_poison_stuck(&reporter->poison, sr_now_ms());
+    if (carry_out(reporter))
+        return true;
+    if (in_ms != UINT64_MAX)
+        sr_deadline_set(&reporter->wait, in_ms);
+    return false;
+}
+
+/* Rows that wait, and those of other payloads under way. */
+static size_t count_others(const struct sr_reporter *reporter, const struct flight *but)
+{
+    size_t rows = sr_outbox_waiting(reporter->config.outbox, SR_PART_ALL).rows;
+
+    for (int i = 0; i < SR_WINDOW_MAX; i++)
+        if (reporter->flights[i].payload.ticket && &reporter->flights[i] != but)
+            rows += reporter->flights[i].payload.rows;
+    return rows;
 }
 
 /* --- landing ---------------------------------------------------------------- */
@@ -176,7 +195,8 @@ void sr_flights_land(struct sr_reporter *reporter, struct flight *flight)
     forget(reporter, flight);
     reporter->stats.rows_acked +=
         sr_outbox_ack(reporter->config.outbox, payload.ticket);
-    sr_poison_acked(&reporter->poison, &payload);
+    payload.others = count_others(reporter, NULL);
+    sr_poison_acked(&reporter->poison, &payload, sr_now_ms(), sr_random32());
     carry_out(reporter);
 }
 
@@ -204,12 +224,6 @@ static struct flight *oldest(struct sr_reporter *reporter)
     return oldest;
 }
 
-static bool is_only(struct sr_reporter *reporter)
-{
-    return reporter->flying == 1 &&
-           !sr_outbox_waiting(reporter->config.outbox, SR_PART_ALL).rows;
-}
-
 static bool suspect_head(struct sr_reporter *reporter)
 {
     struct sr_poison *poison = &reporter->poison;
@@ -218,12 +232,12 @@ static bool suspect_head(struct sr_reporter *reporter)
 
     if (!head)
         return false;
-    known = sr_poison_searching(poison) ||
-            (poison->drops && poison->head == head->payload.first);
+    known = sr_poison_suspects(poison, head->payload.first);
     snprintf(reporter->poison_why, sizeof reporter->poison_why,
              "when it is sent: %.220s", reporter->reason);
-    head->payload.only = is_only(reporter);
-    sr_poison_failed(poison, &head->payload, false);
+    head->payload.others = count_others(reporter, head);
+    sr_poison_failed(poison, &head->payload, SR_FAILURE_DROP, sr_now_ms(),
+                     sr_random32());
     carry_out(reporter);
     return known;
 }
@@ -271,7 +285,8 @@ bool sr_flights_refused(struct sr_reporter *reporter, struct flight *flight,
 
     if (!goes_on) {
         snprintf(reporter->poison_why, sizeof reporter->poison_why, "%s", refusal->why);
-        goes_on = sr_poison_failed(&reporter->poison, &payload, true);
+        goes_on = sr_poison_failed(&reporter->poison, &payload, SR_FAILURE_REFUSED,
+                                   sr_now_ms(), sr_random32());
         carry_out(reporter);
     }
     sr_flights_return(reporter, flight);

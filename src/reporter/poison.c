@@ -3,13 +3,21 @@
 
 #include <string.h>
 
-/* As many are accused before a longer pause; a server that refuses everything is not to be
- * asked in haste. */
-enum { HASTE_MAX = 4 };
+enum {
+    HASTE_MAX =
+        4, /* as many are accused before a longer pause; a server that refuses everything
+                      is not to be asked in haste */
+    SPREE_MAX = 8,
+    HALVE_AT = 8,
+    GROWTH_MAX =
+        10, /* others go in payloads of 2^10 rows at most while a row is on trial */
+    PAUSE_FIRST_MS = 1000,
+    BUSY_MS = 60 * 1000 /* overdue for so long, a row is let in although others wait */
+};
 
-void sr_poison_init(struct sr_poison *poison, unsigned after)
+void sr_poison_init(struct sr_poison *poison, unsigned after, uint32_t pause_max_ms)
 {
-    *poison = (struct sr_poison){ .after = after };
+    *poison = (struct sr_poison){ .after = after, .pause_max_ms = pause_max_ms };
 }
 
 bool sr_poison_searching(const struct sr_poison *poison)
@@ -17,11 +25,40 @@ bool sr_poison_searching(const struct sr_poison *poison)
     return poison->suspects || poison->accused_count;
 }
 
-size_t sr_poison_limit(const struct sr_poison *poison)
+bool sr_poison_suspects(const struct sr_poison *poison, uint64_t first)
 {
-    if (!sr_poison_searching(poison))
-        return SIZE_MAX;
-    return poison->suspects > 1 ? poison->suspects / 2 : 1;
+    return sr_poison_searching(poison) || (poison->drops && poison->head == first);
+}
+
+/* A line may drop large payloads more often: like is compared with like. */
+static size_t class_of(size_t bytes)
+{
+    static const size_t most[SR_LINES - 1] = { 1024, 4096, 12 * 1024 };
+    size_t i = 0;
+
+    while (i < SR_LINES - 1 && bytes > most[i])
+        i++;
+    return i;
+}
+
+static struct sr_line *line_for(struct sr_poison *poison, size_t bytes)
+{
+    return &poison->lines[class_of(bytes)];
+}
+
+/* The drops under the head are the line's, or the head is another one now. */
+static void forget_head(struct sr_poison *poison)
+{
+    poison->drops = 0;
+    memset(poison->noted, 0, sizeof poison->noted);
+}
+
+/* They are the head's. */
+static void take_drops(struct sr_poison *poison)
+{
+    for (size_t i = 0; i < SR_LINES; i++)
+        sr_line_forget(&poison->lines[i], poison->noted[i]);
+    forget_head(poison);
 }
 
 /* --- the accused ------------------------------------------------------------ */
@@ -42,147 +79,389 @@ static void forget(struct sr_poison *poison, struct sr_accused *accused)
     poison->accused_count--;
 }
 
-static bool any_aside(const struct sr_poison *poison)
+/* The one that was let in: the next payload is its own, or the one that is under way. */
+static bool is_guest(const struct sr_accused *accused)
+{
+    return !accused->ticket || accused->let_in;
+}
+
+static bool has_guest(const struct sr_poison *poison)
 {
     for (size_t i = 0; i < poison->accused_count; i++)
-        if (poison->accused[i].ticket)
+        if (is_guest(&poison->accused[i]))
             return true;
     return false;
+}
+
+/* If a payload begins with another row, the guest has gone another way (its time was over, it was
+ * dropped at the bound): it would have been first. Of an empty queue the same is true. */
+static void see_guest(struct sr_poison *poison, bool empty, uint64_t first)
+{
+    for (size_t i = 0; i < poison->accused_count; i++)
+        if (is_guest(&poison->accused[i]) &&
+            (empty || poison->accused[i].id != first)) {
+            forget(poison, &poison->accused[i]);
+            return;
+        }
+}
+
+static void let_in(struct sr_poison *poison, struct sr_accused *accused, bool picked)
+{
+    if (has_guest(poison))
+        return; /* one at a time */
+    accused->let_in = true;
+    accused->picked = picked;
+}
+
+static void put_off(const struct sr_poison *poison, struct sr_accused *accused,
+                    uint64_t now_ms)
+{
+    uint64_t pause =
+        accused->pause_ms ? UINT64_C(4) * accused->pause_ms : PAUSE_FIRST_MS;
+
+    if (pause > poison->pause_max_ms)
+        pause = poison->pause_max_ms;
+    accused->pause_ms = (uint32_t)pause;
+    accused->due_ms = now_ms + pause;
+}
+
+static void give_drops_back(struct sr_poison *poison, const struct sr_accused *accused)
+{
+    sr_line_note(line_for(poison, accused->bytes), 0, accused->drops);
 }
 
 /* Nobody is to blame, it seems. */
 static void give_up(struct sr_poison *poison)
 {
-    poison->release = true;
-    poison->accused_count = 0;
+    for (size_t i = 0; i < poison->accused_count; i++) {
+        poison->accused[i].acquitted = true;
+        give_drops_back(poison, &poison->accused[i]);
+    }
     poison->suspects = 0;
-    poison->drops = 0;
+    forget_head(poison);
 }
 
-static bool accuse(struct sr_poison *poison, const struct sr_payload *payload,
-                   bool refused)
+/* --- room ------------------------------------------------------------------- */
+
+/* A line may drop large payloads more often; some bytes more make no difference. */
+static bool is_comparable(const struct sr_accused *accused, size_t bytes)
 {
-    struct sr_accused *accused = find(poison, payload->first);
-
-    if (!accused && poison->accused_count == SR_ACCUSED_MAX) {
-        give_up(poison);
-        return false;
-    }
-    if (!accused) {
-        accused = &poison->accused[poison->accused_count++];
-        *accused = (struct sr_accused){ .id = payload->first };
-    }
-    poison->suspects = 0;
-    accused->ticket = payload->ticket;
-    accused->set_aside = true;
-    accused->refused = refused;
-    accused->alone++;
-    accused->guilty = refused && accused->witnessed;
-    return accused->guilty ||
-           (accused->alone == 1 && poison->accused_count <= HASTE_MAX);
+    return accused->refused || bytes + bytes / 8 + 64 >= accused->bytes;
 }
 
-/* Others get through: what about those that are aside? */
-static void judge(struct sr_poison *poison)
+/* Small payloads, that there are many to compare with; but if it takes long, the others are not to
+ * suffer. */
+static bool has_room_beside(const struct sr_accused *accused, size_t rows, size_t bytes)
+{
+    unsigned growth = accused->trial.drops / 4;
+
+    return !is_comparable(accused, bytes) ||
+           rows < (size_t)1 << (growth < GROWTH_MAX ? growth : GROWTH_MAX);
+}
+
+bool sr_poison_has_room(const struct sr_poison *poison, size_t rows, size_t bytes)
+{
+    if (!rows || !sr_poison_searching(poison))
+        return true;
+    if (has_guest(poison))
+        return false;
+    if (poison->suspects)
+        return rows < poison->suspects / 2;
+    for (size_t i = 0; i < poison->accused_count; i++)
+        if (has_room_beside(&poison->accused[i], rows, bytes))
+            return true;
+    return false;
+}
+
+/* --- how others fare -------------------------------------------------------- */
+
+static void compare(struct sr_poison *poison, struct sr_accused *accused,
+                    const struct sr_payload *payload, bool acked)
+{
+    if (accused->witnessed && accused->trial.wait &&
+        is_comparable(accused, payload->bytes))
+        sr_trial_other(&accused->trial, line_for(poison, accused->bytes), acked);
+}
+
+static bool others_lack_witness(const struct sr_poison *poison,
+                                const struct sr_accused *accused)
+{
+    for (size_t i = 0; i < poison->accused_count; i++)
+        if (!poison->accused[i].witnessed && &poison->accused[i] != accused)
+            return true;
+    return false;
+}
+
+/* A first witness. If there was none for several, the line was down: they are in a hurry. */
+static void begin_trial(struct sr_poison *poison, struct sr_accused *accused,
+                        size_t others, uint32_t random)
+{
+    accused->owed = others_lack_witness(poison, accused) || accused->owed;
+    accused->witnessed = true;
+    accused->again = 0;
+    sr_trial_begin(&accused->trial, line_for(poison, accused->bytes), others, random);
+}
+
+/* Nothing gets through: more attempts of its own each time, that it is not overtaken. */
+static void begin_spree(struct sr_poison *poison, struct sr_accused *accused)
+{
+    if (has_guest(poison))
+        return;
+    accused->spree = accused->spree ? 2 * accused->spree : 1;
+    if (accused->spree > SPREE_MAX)
+        accused->spree = SPREE_MAX;
+    accused->again = accused->spree;
+    let_in(poison, accused, false);
+}
+
+static void see_other(struct sr_poison *poison, const struct sr_payload *payload,
+                      bool acked, uint32_t random)
 {
     for (size_t i = 0; i < poison->accused_count; i++) {
         struct sr_accused *accused = &poison->accused[i];
 
-        if (!accused->ticket)
-            continue;
-        accused->witnessed = true;
-        if (accused->alone >= poison->after)
-            accused->guilty = true;
-        else
-            poison->release = true;
+        compare(poison, accused, payload, acked);
+        if (!accused->witnessed && acked)
+            begin_trial(poison, accused, payload->others, random + (uint32_t)i);
+        else if (!accused->witnessed && !accused->refused)
+            begin_spree(poison, accused);
+        if (accused->refused && acked)
+            let_in(poison, accused, false);
     }
 }
 
-/* --- what happens ----------------------------------------------------------- */
-
-/* Is the same row the first one once too often? */
-static bool head_is_suspect(struct sr_poison *poison, uint64_t head)
+/* Whose moment is there? */
+static void look_at_moments(struct sr_poison *poison, uint64_t now_ms)
 {
-    poison->drops = poison->drops && poison->head == head ? poison->drops + 1 : 1;
-    poison->head = head;
-    return poison->drops >= poison->after;
+    for (size_t i = 0; i < poison->accused_count && !has_guest(poison); i++) {
+        struct sr_accused *accused = &poison->accused[i];
+
+        if (accused->owed) {
+            accused->owed = false;
+            let_in(poison, accused, false);
+        } else if (accused->witnessed && !accused->refused && !accused->trial.wait) {
+            let_in(poison, accused, true);
+        } else if (now_ms >= accused->due_ms + BUSY_MS) {
+            let_in(poison, accused, false);
+            put_off(poison, accused, now_ms);
+        }
+    }
 }
 
-bool sr_poison_failed(struct sr_poison *poison, const struct sr_payload *payload,
-                      bool refused)
+/* --- failures --------------------------------------------------------------- */
+
+static bool fail_again(struct sr_poison *poison, struct sr_accused *accused,
+                       const struct sr_payload *payload, bool refused, uint32_t random)
 {
-    if (!refused && !sr_poison_searching(poison) &&
-        !head_is_suspect(poison, payload->first))
+    accused->alone++;
+    accused->refused = refused;
+    if (refused) {
+        accused->guilty = accused->witnessed;
+    } else {
+        accused->drops++;
+        if (accused->picked)
+            sr_trial_dropped(&accused->trial, line_for(poison, accused->bytes),
+                             payload->others, random);
+        accused->guilty = accused->witnessed && accused->alone >= poison->after &&
+                          sr_trial_proves(&accused->trial);
+        if (accused->again && --accused->again)
+            return false; /* it stays where it is */
+    }
+    accused->ticket = payload->ticket;
+    accused->set_aside = true;
+    return accused->guilty;
+}
+
+static bool accuse(struct sr_poison *poison, const struct sr_payload *payload,
+                   bool refused, uint64_t now_ms)
+{
+    struct sr_accused *accused = &poison->accused[poison->accused_count];
+
+    if (poison->accused_count == SR_ACCUSED_MAX) {
+        give_up(poison);
         return false;
-    if (payload->rows == 1 && payload->only && !refused)
-        return false; /* it fails as any other row does */
+    }
+    *accused = (struct sr_accused){
+        .id = payload->first,
+        .ticket = payload->ticket,
+        .bytes = payload->bytes,
+        .alone = 1,
+        .drops = poison->drops,
+        .refused = refused,
+        .set_aside = true,
+    };
+    take_drops(poison);
+    put_off(poison, accused, now_ms);
+    poison->suspects = 0;
+    return ++poison->accused_count <= HASTE_MAX;
+}
+
+/* If nothing has got through since others were accused, it may be the line that is down. */
+static unsigned drops_wanted(const struct sr_poison *poison)
+{
+    unsigned wanted = poison->after;
+
+    for (size_t i = 0; i < poison->accused_count; i++)
+        wanted += !poison->accused[i].witnessed;
+    return wanted;
+}
+
+/* While a search by drops goes on, all payloads that drop have the suspects in them. */
+static void count_drop(struct sr_poison *poison, const struct sr_payload *payload)
+{
+    size_t class = class_of(payload->bytes);
+
+    if (poison->head != payload->first && !(poison->suspects && poison->by_drops))
+        forget_head(poison);
+    poison->head = payload->first;
+    poison->drops++;
+    poison->noted[class]++;
+    sr_line_note(&poison->lines[class], 0, 1);
+}
+
+/* Is the same row the first one once too often? To send less at once is worth a try in any case: the
+ * server may not take as much. */
+static bool head_is_suspect(const struct sr_poison *poison,
+                            const struct sr_payload *payload)
+{
+    size_t class = class_of(payload->bytes);
+
+    if (poison->drops < drops_wanted(poison))
+        return false;
+    return (payload->rows > 1 && poison->drops >= HALVE_AT) ||
+           !sr_line_explains(&poison->lines[class], poison->drops,
+                             poison->noted[class]);
+}
+
+static bool fail_first(struct sr_poison *poison, const struct sr_payload *payload,
+                       bool refused, uint64_t now_ms, uint32_t random)
+{
+    if (!refused) {
+        see_other(poison, payload, false, random);
+        count_drop(poison, payload);
+        if (!head_is_suspect(poison, payload))
+            return false;
+        if (payload->rows == 1 && !payload->others && !poison->accused_count)
+            return false; /* it fails as any other row does */
+    }
     if (payload->rows == 1)
-        return accuse(poison, payload, refused);
+        return accuse(poison, payload, refused, now_ms);
     poison->suspects = payload->rows;
+    poison->by_drops = !refused;
     return true;
 }
 
-static void clear_some(struct sr_poison *poison, size_t rows)
+bool sr_poison_failed(struct sr_poison *poison, const struct sr_payload *payload,
+                      enum sr_failure failure, uint64_t now_ms, uint32_t random)
 {
-    poison->suspects -= rows < poison->suspects ? rows : poison->suspects;
-}
+    bool refused = failure == SR_FAILURE_REFUSED, goes_on;
+    struct sr_accused *accused;
 
-void sr_poison_acked(struct sr_poison *poison, const struct sr_payload *payload)
-{
-    struct sr_accused *accused = find(poison, payload->first);
-
-    if (poison->head == payload->first)
-        poison->drops = 0;
-    clear_some(poison, payload->rows);
+    see_guest(poison, false, payload->first);
+    accused = find(poison, payload->first);
     if (accused)
-        forget(poison, accused); /* innocent */
-    if (any_aside(poison))
-        judge(poison);
-    else if (!accused)
-        poison->accused_count =
-            0; /* they went another way: they would have been first */
+        goes_on = fail_again(poison, accused, payload, refused, random);
+    else
+        goes_on = fail_first(poison, payload, refused, now_ms, random);
+    look_at_moments(poison, now_ms);
+    return goes_on;
 }
 
-void sr_poison_stuck(struct sr_poison *poison)
+/* --- successes -------------------------------------------------------------- */
+
+static void clear_some(struct sr_poison *poison, const struct sr_payload *payload)
 {
-    struct sr_accused *first = poison->accused;
+    size_t rows = payload->rows;
+
+    poison->suspects -= rows < poison->suspects ? rows : poison->suspects;
+    if (!poison->suspects && (poison->by_drops || poison->head == payload->first)) {
+        forget_head(poison);
+        poison->by_drops = false;
+    }
+}
+
+void sr_poison_acked(struct sr_poison *poison, const struct sr_payload *payload,
+                     uint64_t now_ms, uint32_t random)
+{
+    struct sr_accused *accused;
+
+    see_guest(poison, false, payload->first);
+    accused = find(poison, payload->first);
+    if (accused) { /* innocent */
+        give_drops_back(poison, accused);
+        forget(poison, accused);
+    } else {
+        see_other(poison, payload, true, random);
+        clear_some(poison, payload);
+    }
+    sr_line_note(line_for(poison, payload->bytes), 1, 0);
+    look_at_moments(poison, now_ms);
+}
+
+/* --- when nothing else waits -------------------------------------------------- */
+
+static void let_in_when_due(struct sr_poison *poison, struct sr_accused *accused,
+                            uint64_t now_ms)
+{
+    bool sole = poison->accused_count == 1;
+
+    if (accused->refused && sole && accused->alone >= poison->after)
+        accused->guilty = true;
+    else if (accused->refused)
+        let_in(poison, accused, false);
+    else if (now_ms >= accused->due_ms && !has_guest(poison)) {
+        let_in(poison, accused, false);
+        put_off(poison, accused, now_ms);
+    }
+}
+
+uint64_t sr_poison_stuck(struct sr_poison *poison, uint64_t now_ms)
+{
+    uint64_t due_ms = UINT64_MAX;
 
     poison->suspects = 0;
-    if (!any_aside(poison)) {
-        poison->accused_count = 0; /* they went another way */
-        return;
+    see_guest(poison, true, 0);
+    for (size_t i = 0; i < poison->accused_count; i++) {
+        struct sr_accused *accused = &poison->accused[i];
+
+        let_in_when_due(poison, accused, now_ms);
+        if (accused->due_ms < due_ms)
+            due_ms = accused->due_ms;
     }
-    if (poison->accused_count == 1 && first->refused && first->alone >= poison->after)
-        first->guilty = true;
-    else
-        poison->release = true;
+    if (due_ms == UINT64_MAX)
+        return due_ms;
+    return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
-static void release(struct sr_poison *poison)
+/* --- orders ------------------------------------------------------------------- */
+
+/* Returns whether there was one for this row. */
+static bool order_for(struct sr_poison *poison, struct sr_accused *accused,
+                      enum sr_poison_order *ret_order, uint32_t *ret_ticket)
 {
-    poison->release = false;
-    for (size_t i = 0; i < poison->accused_count; i++)
-        poison->accused[i].ticket = 0;
+    *ret_ticket = accused->ticket;
+    if (accused->set_aside) {
+        accused->set_aside = false;
+        *ret_order = SR_POISON_HOLD;
+        return true;
+    }
+    if (!accused->guilty && !accused->acquitted && !accused->let_in)
+        return false;
+    *ret_order = accused->guilty ? SR_POISON_CONVICT : SR_POISON_RELEASE;
+    accused->let_in = false;
+    accused->ticket = 0;
+    if (accused->guilty || accused->acquitted)
+        forget(poison, accused);
+    return true;
 }
 
 enum sr_poison_order sr_poison_next(struct sr_poison *poison, uint32_t *ret_ticket)
 {
-    for (size_t i = 0; i < poison->accused_count; i++) {
-        struct sr_accused *accused = &poison->accused[i];
+    enum sr_poison_order order = SR_POISON_DONE;
 
-        *ret_ticket = accused->ticket;
-        if (accused->set_aside) {
-            accused->set_aside = false;
-            return SR_POISON_HOLD;
-        }
-        if (accused->guilty) {
-            forget(poison, accused);
-            return SR_POISON_CONVICT;
-        }
-    }
+    for (size_t i = 0; i < poison->accused_count; i++)
+        if (order_for(poison, &poison->accused[i], &order, ret_ticket))
+            return order;
     *ret_ticket = 0;
-    if (!poison->release)
-        return SR_POISON_DONE;
-    release(poison);
-    return SR_POISON_RELEASE;
+    return order;
 }

@@ -88,7 +88,8 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
     reporter->payload = malloc(reporter->payload_max);
     if (!reporter->xid || !reporter->payload)
         return SR_E_NOMEM;
-    sr_poison_init(&reporter->poison, (unsigned)settings->poison_after);
+    sr_poison_init(&reporter->poison, (unsigned)settings->poison_after,
+                   1000 * (uint32_t)settings->slow_retry);
     sr_plan_begin(reporter);
     sr_outbox_set_batch(reporter->config.outbox, (size_t)settings->batch_rows,
                         reporter->payload_max);

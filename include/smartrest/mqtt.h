@@ -68,9 +68,12 @@ typedef void (*sr_mqtt_fn)(void *arg, const struct sr_mqtt_message *message);
  * the connection broke first, and nobody knows. */
 typedef void (*sr_mqtt_done_fn)(void *arg, int rc);
 
-/* On success *ret_mqtt is the caller's, to be freed before the loop. Returns 0; SR_E_INVAL
- * (NULL, no host, a keep-alive out of bounds, keep_session without client id, a will that is
- * none, or `net` makes no sense); SR_E_NOMEM. */
+/* On success *ret_mqtt is the caller's, to be freed before the loop. Returns 0; SR_E_NOMEM;
+ * SR_E_INVAL: NULL, a keep-alive out of bounds, or, and then the log says which: no host or one of more
+ * than 253 bytes, a client id or user that is not UTF-8 without control characters, a client id, user,
+ * password or will of more than 65535 bytes, an empty client id, keep_session without client id, a
+ * password without user, a will that is no message, or a file of `net` that is not what it should
+ * be. */
 SR_API int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
                        const struct sr_mqtt_events *events, void *arg,
                        struct sr_mqtt **ret_mqtt);
@@ -96,7 +99,7 @@ SR_API bool sr_mqtt_is_up(const struct sr_mqtt *mqtt);
  * `down` follows; SR_E_NOMEM. */
 SR_API int sr_mqtt_publish(struct sr_mqtt *mqtt, const struct sr_mqtt_message *message,
                            sr_mqtt_done_fn done, void *arg);
-/* Bytes of payloads under way; the default is 4 MiB. */
+/* Bytes of payloads under way; the default is 4 MiB. Accepts NULL. */
 SR_API void sr_mqtt_set_send_max(struct sr_mqtt *mqtt, size_t max);
 
 /* Subscribes to `filter` (`+` is one level, `#` at the end any number; neither matches

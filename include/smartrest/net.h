@@ -6,8 +6,9 @@
  *     sr_http_new(loop, &net, &http);
  *
  * Zeroed, or NULL in its place, is the default. Whoever is given one copies it, texts
- * included. Files are read when a connection is made; one that cannot be read shows as an
- * error of the connection. */
+ * included. Files are looked at then: one that is not there, cannot be read or is not what it
+ * should be is SR_E_INVAL, and the log names it. They are read again for connections, so that they
+ * may be renewed. */
 #ifndef SMARTREST_NET_H
 #define SMARTREST_NET_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/agent_p.h"
 #include "base/device_id.h"
+#include "base/net.h"
 #include "loop/handles.h"
 #include "mqtt/topic.h"
 #include <smartrest/push.h>
@@ -238,6 +239,16 @@ int sr_agent_refuse_url(struct sr_agent *agent, const char *what, const char *ur
     return sr_agent_fail(agent, SR_E_INVAL, "%s '%.300s': %s", what, url, reason);
 }
 
+int sr_agent_check_net(struct sr_agent *agent)
+{
+    const struct sr_net net = sr_settings_net(&agent->settings);
+    char why[SR_NET_WHY_MAX];
+
+    if (sr_net_check(&net, why, sizeof why))
+        return 0;
+    return sr_agent_fail(agent, SR_E_INVAL, "%s", why);
+}
+
 int sr_agent_check_setup(struct sr_agent *agent)
 {
     struct sr_url url;
@@ -254,6 +265,8 @@ int sr_agent_check_setup(struct sr_agent *agent)
     if (!sr_device_id_valid(agent->device_id, &reason))
         return sr_agent_fail(agent, SR_E_INVAL, "device id '%.300s' %s",
                              agent->device_id, reason);
+    if (sr_agent_check_net(agent))
+        return SR_E_INVAL;
     while (len && agent->server[len - 1] == '/')
         len--;
     agent->url = malloc(len + sizeof "/s");

@@ -142,6 +142,8 @@ char *sr_agent_make_url(const struct sr_agent *agent, const char *path);
 
 /* Are server and device id usable? Returns 0 or SR_E_INVAL. */
 int sr_agent_check_setup(struct sr_agent *agent);
+/* Looks at the files of certificates and keys. 0 or SR_E_INVAL with a text. */
+int sr_agent_check_net(struct sr_agent *agent);
 int sr_agent_open_http(struct sr_agent *agent);
 
 /* Runs the loop for that long. Returns 0 or SR_E_STOPPED. */

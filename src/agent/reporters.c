@@ -119,8 +119,14 @@ static int new_mqtt_transport(struct sr_agent *agent,
     };
     const char **xids;
     size_t count;
-    int rc = list_xids(agent, &xids, &count);
+    const char *wrong = sr_mqtt_link_wrong(&options);
+    int rc;
 
+    if (wrong)
+        return sr_agent_fail(agent, SR_E_INVAL, "MQTT: %s", wrong);
+    rc = sr_agent_check_net(agent);
+    if (!rc)
+        rc = list_xids(agent, &xids, &count);
     if (rc)
         return rc;
     rc = sr_mqtt_transport_new(agent->reporter, agent->loop, &options, xids, count,

@@ -33,7 +33,7 @@ int sr_http_new(struct sr_loop *loop, const struct sr_net *net,
     http = calloc(1, sizeof *http);
     if (!http)
         return SR_E_NOMEM;
-    rc = sr_net_copy(net, &http->net);
+    rc = sr_net_take(net, &http->net);
     if (!rc)
         rc = sr_multi_init(&http->multi, loop, settle, http);
     if (rc) {

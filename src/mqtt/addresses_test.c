@@ -40,7 +40,7 @@ struct fixture {
 /* --- names --------------------------------------------------------------------- */
 
 /* What NAME resolves to. */
-static const char *const *addresses;
+static const char *const *_Atomic addresses; /* of an attempt given up, too */
 
 int fake_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                      struct addrinfo **ret);

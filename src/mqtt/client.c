@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <smartrest/mqtt.h>
 
+#include "base/net.h"
 #include "mqtt/mqtt.h"
 #include "mqtt/topic.h"
 #include <stdlib.h>
@@ -293,10 +294,21 @@ static bool is_message(const struct sr_mqtt_message *message)
 
 static bool are_valid(const struct sr_mqtt_options *o)
 {
-    return o && o->host && *o->host && (!o->keep_session || o->client_id) &&
-           (!o->keepalive_s || (o->keepalive_s >= 5 && o->keepalive_s <= 65535)) &&
-           (!o->will || (is_message(o->will) && o->will->len <= 65535)) &&
-           (o->user || !o->password);
+    return o && (!o->will || is_message(o->will)) &&
+           (!o->keepalive_s || (o->keepalive_s >= 5 && o->keepalive_s <= 65535));
+}
+
+/* Here, by name, and not when libmosquitto or OpenSSL meets it. */
+static int check_options(const struct sr_mqtt_link_options *options)
+{
+    const char *wrong = sr_mqtt_link_wrong(options);
+    char why[SR_NET_WHY_MAX];
+
+    if (!wrong && !sr_net_check(&options->net, why, sizeof why))
+        wrong = why;
+    if (wrong)
+        sr_error("MQTT: %s", wrong);
+    return wrong ? SR_E_INVAL : 0;
 }
 
 static int copy_options(struct sr_mqtt *m, const struct sr_mqtt_options *o)
@@ -312,6 +324,7 @@ static int copy_options(struct sr_mqtt *m, const struct sr_mqtt_options *o)
         .password = o->password,
         .keep_session = o->keep_session,
     };
+    int rc;
 
     if (o->net)
         options.net = *o->net;
@@ -323,7 +336,8 @@ static int copy_options(struct sr_mqtt *m, const struct sr_mqtt_options *o)
         options.will_retained = o->will->retained;
     }
     m->keepalive_s = o->keepalive_s;
-    return sr_mqtt_link_options_copy(&options, &m->options);
+    rc = check_options(&options);
+    return rc ? rc : sr_mqtt_link_options_copy(&options, &m->options);
 }
 
 int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
@@ -409,7 +423,8 @@ bool sr_mqtt_is_up(const struct sr_mqtt *m)
 
 void sr_mqtt_set_send_max(struct sr_mqtt *m, size_t max)
 {
-    m->send_max = max;
+    if (m)
+        m->send_max = max;
 }
 
 static int send_message(struct sr_mqtt *m, const struct sr_mqtt_message *message,

@@ -5,9 +5,11 @@
 #include "base/fd.h"
 #include "base/net.h"
 #include "base/tls.h"
+#include "base/url.h"
 #include "loop/handles.h"
 #include "mqtt/connect.h"
 #include "mqtt/line.h"
+#include "mqtt/topic.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -480,6 +482,30 @@ static int copy_bytes(const char *from, size_t len, const char **ret)
     return copy ? 0 : SR_E_NOMEM;
 }
 
+/* libmosquitto looks at some of it late, at some never: it cut the length of a password to 16 bits
+ * and sent what was behind it in memory. */
+const char *sr_mqtt_link_wrong(const struct sr_mqtt_link_options *o)
+{
+    if (!o->host || !*o->host || strlen(o->host) > SR_URL_HOST_MAX)
+        return "the host has not 1 to 253 bytes";
+    if (o->client_id && !sr_mqtt_text_valid(o->client_id))
+        return "the client id is not 1 to 65535 bytes of UTF-8 without control characters";
+    if (o->keep_session && !o->client_id)
+        return "a session that is kept needs a client id";
+    if (o->user && *o->user && !sr_mqtt_text_valid(o->user))
+        return "the user is not up to 65535 bytes of UTF-8 without control characters";
+    if (o->password && !o->user)
+        return "there is a password without a user";
+    if (o->password && strlen(o->password) > SR_MQTT_TEXT_MAX)
+        return "the password has more than 65535 bytes";
+    if (o->will_topic && (!sr_topic_valid(o->will_topic) || o->will_qos < 0 ||
+                          o->will_qos > 2 || (!o->will_payload && o->will_len)))
+        return "the will has no topic, QoS or payload that is one";
+    if (o->will_topic && o->will_len > SR_MQTT_TEXT_MAX)
+        return "the will has more than 65535 bytes";
+    return NULL;
+}
+
 int sr_mqtt_link_options_copy(const struct sr_mqtt_link_options *from,
                               struct sr_mqtt_link_options *ret)
 {
@@ -586,9 +612,11 @@ static int sent(struct sr_mqtt_link *mqtt, int rc)
     mqtt->last_out_ms = sr_now_ms();
     if (rc == MOSQ_ERR_PAYLOAD_SIZE || rc == MOSQ_ERR_OVERSIZE_PACKET)
         return SR_E_TOOBIG;
-    if (rc) {
-        mqtt->closed = rc != MOSQ_ERR_NOMEM;
-        sr_mqtt_link_drop(mqtt, "the connection broke while sending");
+    if (rc) { /* only the broker's end of it is the broker's doing */
+        mqtt->closed =
+            rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_ERRNO;
+        sr_mqtt_link_drop(mqtt, mqtt->closed ? "the connection broke while sending"
+                                             : mosquitto_strerror(rc));
         return SR_E_UNREACHABLE;
     }
     /* A stream that is broken says so again when it is watched. */

@@ -67,7 +67,10 @@ struct sr_mqtt_link_events {
     void (*received)(void *arg, const struct sr_mqtt_link_message *message);
 };
 
-/* Copies the options. Returns 0, SR_E_NOMEM. */
+/* What in the options MQTT cannot transport: the end of a sentence, static; or NULL. */
+const char *sr_mqtt_link_wrong(const struct sr_mqtt_link_options *options);
+
+/* Copies the options, which are right. Returns 0, SR_E_INVAL, SR_E_NOMEM. */
 int sr_mqtt_link_new(struct sr_loop *loop, const struct sr_mqtt_link_options *options,
                      const struct sr_mqtt_link_events *events, void *arg,
                      struct sr_mqtt_link **ret_mqtt);

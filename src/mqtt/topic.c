@@ -5,15 +5,13 @@
 #include <smartrest/mqtt.h>
 #include <string.h>
 
-enum { TOPIC_MAX = 65535 };
-
 /* Brokers and libmosquitto take no control and no private "non-characters". */
-static bool is_text(const char *text)
+bool sr_mqtt_text_valid(const char *text)
 {
     size_t len = text ? strlen(text) : 0, n;
     uint32_t point;
 
-    if (!len || len > TOPIC_MAX)
+    if (!len || len > SR_MQTT_TEXT_MAX)
         return false;
     for (; *text; text += n) {
         n = sr_utf8_decode(text, &point);
@@ -26,12 +24,12 @@ static bool is_text(const char *text)
 
 bool sr_topic_valid(const char *topic)
 {
-    return is_text(topic) && !strpbrk(topic, "+#");
+    return sr_mqtt_text_valid(topic) && !strpbrk(topic, "+#");
 }
 
 bool sr_filter_valid(const char *filter)
 {
-    if (!is_text(filter))
+    if (!sr_mqtt_text_valid(filter))
         return false;
     for (const char *at = filter; *at; at++) {
         bool begins = at == filter || at[-1] == '/';

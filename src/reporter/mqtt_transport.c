@@ -367,12 +367,26 @@ static int add_topics(struct mqtt_transport *t, const char *const *xids, size_t 
     return rc;
 }
 
+static int init(struct mqtt_transport *t, struct sr_loop *loop,
+                const struct sr_mqtt_link_options *options)
+{
+    int rc = sr_deadline_init(&t->subscribe_deadline, loop, on_subscribe_due, t);
+
+    if (!rc)
+        rc = sr_deadline_init(&t->calm, loop, on_calm, t);
+    if (!rc)
+        rc = sr_flood_init(&t->errors, loop, SR_LOG_COMPONENT,
+                           "errors from the platform");
+    return rc ? rc : sr_mqtt_link_new(loop, options, &events, t, &t->mqtt);
+}
+
 int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
                           const struct sr_mqtt_link_options *options,
                           const char *const *xids, size_t count,
                           struct sr_transport **ret_transport)
 {
     struct mqtt_transport *t = calloc(1, sizeof *t);
+    int rc;
 
     if (!t)
         return SR_E_NOMEM;
@@ -380,14 +394,12 @@ int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
     t->reporter = reporter;
     t->client_id = strdup(options->client_id ? options->client_id : "");
     t->broker = name_broker(options);
-    if (!t->client_id || !t->broker || add_topics(t, xids, count) ||
-        sr_deadline_init(&t->subscribe_deadline, loop, on_subscribe_due, t) ||
-        sr_deadline_init(&t->calm, loop, on_calm, t) ||
-        sr_flood_init(&t->errors, loop, SR_LOG_COMPONENT, "errors from the platform") ||
-        sr_mqtt_link_new(loop, options, &events, t, &t->mqtt)) {
+    rc = !t->client_id || !t->broker ? SR_E_NOMEM : add_topics(t, xids, count);
+    if (!rc)
+        rc = init(t, loop, options);
+    if (rc)
         free_transport(&t->base);
-        return SR_E_NOMEM;
-    }
-    *ret_transport = &t->base;
-    return 0;
+    else
+        *ret_transport = &t->base;
+    return rc;
 }

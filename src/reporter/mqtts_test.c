@@ -103,9 +103,14 @@ static void a_ca_file_that_cannot_be_read_is_said_so(void **state)
 {
     struct fixture *fx = *state;
 
-    connect_to(fx, "127.0.0.1", "/nowhere/ca.pem");
-    is_refused(fx);
-    assert_true(logged(fx, "/nowhere/ca.pem"));
+    make_agent(fx, 9);
+    assert_int_equal(sr_agent_set_ca_file(fx->agent, "/nowhere/ca.pem"), 0);
+    snprintf(fx->broker_url, sizeof fx->broker_url, "mqtts://127.0.0.1:%u",
+             (unsigned)broker.port);
+    assert_int_equal(sr_reporter_new_mqtt(fx->agent, fx->broker_url, &fx->reporter), 0);
+    assert_int_equal(sr_reporter_start(fx->reporter), SR_E_INVAL);
+    assert_string_equal(sr_agent_error(fx->agent),
+                        "ca_file '/nowhere/ca.pem': No such file or directory");
 }
 
 static void an_idle_tls_connection_wakes_nobody(void **state)

@@ -71,7 +71,7 @@ int sr_socket_new(struct sr_loop *loop, const struct sr_net *net,
     s->events = *events;
     s->arg = arg;
     s->send_max = SEND_MAX;
-    rc = sr_net_copy(net, &s->net);
+    rc = sr_net_take(net, &s->net);
     if (!rc)
         rc = sr_deadline_init(&s->again, loop, on_again, s);
     if (rc) {

@@ -57,7 +57,8 @@ struct sr_mqtt_events {
     void (*down)(void *arg, bool was_up, const char *reason);
     /* A message that no subscription's function has got. */
     void (*message)(void *arg, const struct sr_mqtt_message *message);
-    /* The broker has refused a subscription. */
+    /* The broker has refused a subscription, or not answered it within connect_ms of the
+     * options. It is asked for again by the next connection, or by sr_mqtt_subscribe(). */
     void (*refused)(void *arg, const char *filter);
 };
 

@@ -21,7 +21,8 @@ struct subscription {
     char *filter;
     int qos;
     int message_id; /* of its SUBSCRIBE, until that is answered */
-    bool dead;      /* unsubscribed while messages are handed out */
+    uint64_t asked_ms;
+    bool dead; /* unsubscribed while messages are handed out */
     sr_mqtt_fn fn;
     void *arg;
 };
@@ -45,6 +46,7 @@ struct sr_mqtt {
 
     struct sr_mqtt_link *link; /* NULL: disconnected */
     struct sr_deadline later;  /* what may not happen inside of a call */
+    struct sr_deadline answer; /* to the oldest SUBSCRIBE */
     bool starting;
     struct subscription *subscriptions;
     struct publish *publishes, *sending;
@@ -132,6 +134,23 @@ static struct subscription *find_subscription(struct sr_mqtt *m, const char *fil
     return NULL;
 }
 
+/* When the broker has to have answered the oldest SUBSCRIBE. */
+static void await_answers(struct sr_mqtt *m)
+{
+    uint64_t now = sr_now_ms(), due, first = UINT64_MAX;
+
+    for (struct subscription *s = m->subscriptions; s; s = s->next) {
+        if (s->dead || !s->message_id)
+            continue;
+        due = s->asked_ms + sr_net_connect_ms(&m->options.net);
+        first = due < first ? due : first;
+    }
+    if (first == UINT64_MAX)
+        sr_deadline_clear(&m->answer);
+    else
+        sr_deadline_set(&m->answer, first > now ? first - now : 0);
+}
+
 static void ask_for(struct sr_mqtt *m, struct subscription *s)
 {
     const char *const filter = s->filter;
@@ -144,6 +163,16 @@ static void ask_for(struct sr_mqtt *m, struct subscription *s)
     if (sr_mqtt_link_subscribe(m->link, &filter, 1, s->qos, &s->message_id))
         s->message_id = 0; /* `up` comes again, and asks again */
     sr_sigpipe_release(&hold);
+    s->asked_ms = sr_now_ms();
+    await_answers(m);
+}
+
+/* What was not answered is asked for again by the next connection. */
+static void forget_answers(struct sr_mqtt *m)
+{
+    for (struct subscription *s = m->subscriptions; s; s = s->next)
+        s->message_id = 0;
+    sr_deadline_clear(&m->answer);
 }
 
 /* --- life --------------------------------------------------------------- */
@@ -152,6 +181,7 @@ static void destroy(struct sr_mqtt *m)
 {
     sr_mqtt_link_free(m->link);
     sr_deadline_release(&m->later);
+    sr_deadline_release(&m->answer);
     forget_publishes(m);
     for (struct subscription *s = m->subscriptions; s; s = s->next)
         s->dead = true;
@@ -196,6 +226,7 @@ static void on_down(void *arg, bool was_up, const char *reason)
     struct sr_mqtt_link *link = m->link;
 
     enter(m);
+    forget_answers(m);
     while (m->link == link && !m->doomed && m->publishes)
         end_publish(m, m->publishes, SR_E_UNREACHABLE);
     if (m->link == link && !m->doomed && m->events.down)
@@ -233,6 +264,25 @@ static void on_subscribed(void *arg, int message_id, const int *granted, int cou
             m->events.refused(m->arg, s->filter);
         break;
     }
+    leave(m);
+}
+
+/* Who does not answer does not grant either. */
+static void on_unanswered(void *arg)
+{
+    struct sr_mqtt *m = arg;
+    uint64_t patience = sr_net_connect_ms(&m->options.net);
+
+    enter(m);
+    for (struct subscription *s = m->subscriptions; s && !m->doomed; s = s->next) {
+        if (s->dead || !s->message_id || sr_now_ms() < s->asked_ms + patience)
+            continue;
+        s->message_id = 0;
+        if (m->events.refused)
+            m->events.refused(m->arg, s->filter);
+    }
+    if (!m->doomed)
+        await_answers(m);
     leave(m);
 }
 
@@ -360,6 +410,8 @@ int sr_mqtt_new(struct sr_loop *loop, const struct sr_mqtt_options *options,
     rc = copy_options(m, options);
     if (!rc)
         rc = sr_deadline_init(&m->later, loop, on_later, m);
+    if (!rc)
+        rc = sr_deadline_init(&m->answer, loop, on_unanswered, m);
     if (rc)
         destroy(m);
     else
@@ -412,6 +464,7 @@ void sr_mqtt_disconnect(struct sr_mqtt *m)
     m->link = NULL;
     m->starting = false;
     sr_deadline_clear(&m->later);
+    forget_answers(m);
     sr_mqtt_link_free(link);
     forget_publishes(m);
 }

@@ -6,41 +6,49 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { CHUNK = 4096, LOOPBACK_S = 5 };
 
-static int listen_on_loopback(struct sockaddr_in *ret_address)
+/* Where libmosquitto connects to. */
+struct door {
+    int listener;
+    char host[64]; /* or the path of a socket, when `port` is 0 */
+    uint16_t port;
+};
+
+/* --- on the loopback interface ---------------------------------------------- */
+
+static bool open_by_tcp(struct door *door)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof address;
-    int fd = sr_fd_socket(AF_INET, SOCK_STREAM, 0);
 
-    if (fd < 0)
-        return -1;
-    if (bind(fd, (struct sockaddr *)&address, size) || listen(fd, 8) ||
-        getsockname(fd, (struct sockaddr *)&address, &size)) {
-        close(fd);
-        return -1;
-    }
-    *ret_address = address;
-    return fd;
+    strcpy(door->host, "127.0.0.1");
+    door->listener = sr_fd_socket(AF_INET, SOCK_STREAM, 0);
+    if (door->listener < 0 || bind(door->listener, (struct sockaddr *)&address, size) ||
+        listen(door->listener, 8) ||
+        getsockname(door->listener, (struct sockaddr *)&address, &size))
+        return false;
+    door->port = ntohs(address.sin_port);
+    return true;
 }
 
 /* Somebody else on this machine may have connected, too: the addresses tell. */
-static int accept_from(int listener, int client)
+static int accept_by_tcp(int listener, int client)
 {
-    struct timeval patience = { .tv_sec = LOOPBACK_S };
     struct sockaddr_in own, peer;
     socklen_t size = sizeof own;
     int fd;
 
-    setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (getsockname(client, (struct sockaddr *)&own, &size))
         return -1;
     for (;;) {
@@ -49,9 +57,73 @@ static int accept_from(int listener, int client)
             accept4(listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC));
         if (fd < 0 || (peer.sin_port == own.sin_port &&
                        peer.sin_addr.s_addr == own.sin_addr.s_addr))
-            break;
+            return fd;
         close(fd);
     }
+}
+
+/* --- in a directory that is ours alone, where the loopback interface is down ---- */
+
+static bool open_by_path(struct door *door, const char *in)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    char dir[32];
+
+    snprintf(dir, sizeof dir, "%s/sr.XXXXXX", in);
+    if (!mkdtemp(dir))
+        return false;
+    snprintf(door->host, sizeof door->host, "%s/s", dir);
+    strcpy(address.sun_path, door->host);
+    door->port = 0;
+    door->listener = sr_fd_socket(AF_UNIX, SOCK_STREAM, 0);
+    if (door->listener >= 0 &&
+        !bind(door->listener, (struct sockaddr *)&address, sizeof address) &&
+        !listen(door->listener, 1))
+        return true;
+    rmdir(dir);
+    return false;
+}
+
+static bool open_somewhere(struct door *door)
+{
+    static const char *const places[] = { "/tmp", "/run", "/dev/shm", "/var/tmp" };
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (open_by_path(door, places[i]))
+            return true;
+        if (door->listener >= 0)
+            close(door->listener);
+        door->listener = -1;
+    }
+    return false;
+}
+
+/* --- both ------------------------------------------------------------------------ */
+
+static void close_door(struct door *door)
+{
+    int saved = errno;
+
+    if (door->listener >= 0)
+        close(door->listener);
+    door->listener = -1;
+    if (!door->port && *door->host) {
+        unlink(door->host);
+        *strrchr(door->host, '/') = '\0';
+        rmdir(door->host);
+    }
+    *door->host = '\0';
+    errno = saved;
+}
+
+static int accept_from(const struct door *door, int client)
+{
+    struct timeval patience = { .tv_sec = LOOPBACK_S };
+    int fd;
+
+    setsockopt(door->listener, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    fd = door->port ? accept_by_tcp(door->listener, client)
+                    : sr_fd_raise(accept4(door->listener, NULL, NULL, SOCK_CLOEXEC));
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     return fd;
@@ -94,9 +166,10 @@ static bool read_all(struct sr_plug *plug, int fd)
     return n == 0;
 }
 
-static int plug_in(struct sr_plug *plug, struct mosquitto *client, int listener)
+static int plug_in(struct sr_plug *plug, struct mosquitto *client,
+                   const struct door *door)
 {
-    int fd = accept_from(listener, mosquitto_socket(client)), saved;
+    int fd = accept_from(door, mosquitto_socket(client)), saved;
     bool done =
         fd >= 0 && replace_socket(plug, mosquitto_socket(client)) && read_all(plug, fd);
 
@@ -107,24 +180,32 @@ static int plug_in(struct sr_plug *plug, struct mosquitto *client, int listener)
     return done ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ERRNO;
 }
 
+static int connect_by(bool (*open_door)(struct door *), struct sr_plug *plug,
+                      struct mosquitto *client, unsigned keepalive_s)
+{
+    struct door door = { .listener = -1, .port = 1 };
+    int rc = MOSQ_ERR_ERRNO;
+
+    sr_fd_reserve();
+    if (open_door(&door))
+        rc = mosquitto_connect(client, door.host, door.port, (int)keepalive_s);
+    if (!rc)
+        rc = plug_in(plug, client, &door);
+    close_door(&door);
+    return rc;
+}
+
 int sr_plug_connect(struct sr_plug *plug, struct mosquitto *client,
                     unsigned keepalive_s)
 {
-    struct sockaddr_in address;
-    int listener = listen_on_loopback(&address), rc, saved;
+    int rc;
 
     *plug = (struct sr_plug){ .fd = -1 };
-    if (listener < 0)
-        return MOSQ_ERR_ERRNO;
-    sr_fd_reserve();
-    rc = mosquitto_connect(client, "127.0.0.1", ntohs(address.sin_port),
-                           (int)keepalive_s);
-    if (!rc)
-        rc = plug_in(plug, client, listener);
-    saved = errno;
-    close(listener);
-    errno = saved;
-    return rc;
+    rc = connect_by(open_by_tcp, plug, client, keepalive_s);
+    if (rc != MOSQ_ERR_ERRNO)
+        return rc;
+    sr_plug_release(plug);
+    return connect_by(open_somewhere, plug, client, keepalive_s);
 }
 
 void sr_plug_sent(struct sr_plug *plug)

@@ -4,7 +4,7 @@
  * libmosquitto opens its socket itself and reads from it as much as a packet announces. We want to
  * choose the address, to speak TLS ourselves, and to look at each packet's header first
  * (mqtt/gate.h). There is no call to hand it a socket, so it connects to a listener of ours on the
- * loopback interface for a moment, and then its socket is replaced, under the same number, by one
+ * loopback interface for a moment (or, where that is down, at a path), and then its socket is replaced, under the same number, by one
  * end of a pair. What it had written by then, its CONNECT, is handed over. */
 #ifndef MQTT_PLUG_H
 #define MQTT_PLUG_H

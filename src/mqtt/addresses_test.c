@@ -29,6 +29,7 @@ struct fixture {
     struct sr_mqtt *mqtt;
     struct server *good, *wrong;
     struct tls_files tls;
+    const char *host;
     bool by_tls;
     int silent, fillers[FILLERS];
     uint16_t port;
@@ -52,7 +53,7 @@ int fake_getaddrinfo(const char *host, const char *port, const struct addrinfo *
     struct addrinfo **end = ret;
 
     (void)hints;
-    if (strcmp(host, NAME) != 0)
+    if (strncmp(host, NAME, strlen(NAME)) != 0)
         return EAI_NONAME;
     for (const char *const *at = addresses; *at; at++) {
         struct addrinfo *info = calloc(1, sizeof *info);
@@ -173,9 +174,10 @@ static void begin(struct fixture *fx, const char *const *resolved)
 {
     const struct sr_mqtt_events events = { on_up, on_down, NULL, NULL };
     const struct sr_net net = { .ca_file = fx->by_tls ? fx->tls.ca : NULL };
-    const struct sr_mqtt_options options = {
-        .host = NAME, .port = fx->port, .tls = fx->by_tls, .net = &net
-    };
+    const struct sr_mqtt_options options = { .host = fx->host ? fx->host : NAME,
+                                             .port = fx->port,
+                                             .tls = fx->by_tls,
+                                             .net = &net };
 
     addresses = resolved;
     assert_int_equal(sr_mqtt_new(fx->loop, &options, &events, fx, &fx->mqtt), 0);
@@ -230,6 +232,19 @@ static void the_name_stays_the_one_of_the_url(void **state)
     with_certificate_for(fx, "DNS:" NAME);
     be_silent_at(fx, "127.0.0.2");
     begin(fx, both);
+    turn_until(fx, &fx->ups);
+    assert_string_equal(fx->sni, NAME);
+}
+
+/* A dot at its end is for the resolver. */
+static void the_name_is_the_one_without_its_last_dot(void **state)
+{
+    static const char *const one[] = { "127.0.0.1", NULL };
+    struct fixture *fx = *state;
+
+    with_certificate_for(fx, "DNS:" NAME);
+    fx->host = NAME ".";
+    begin(fx, one);
     turn_until(fx, &fx->ups);
     assert_string_equal(fx->sni, NAME);
 }
@@ -298,6 +313,7 @@ int main(void)
         TEST(behind_a_silent_address_the_next_one_is_tried),
         TEST(behind_a_closed_address_the_next_one_is_tried),
         TEST(the_name_stays_the_one_of_the_url),
+        TEST(the_name_is_the_one_without_its_last_dot),
         TEST(a_second_address_with_a_wrong_certificate_is_refused),
         TEST(an_address_that_is_no_broker_comes_last_at_the_next_attempt),
         TEST(when_all_refuse_that_is_the_reason),

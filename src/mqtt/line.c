@@ -70,15 +70,17 @@ static int refuse(struct sr_line *line, enum sr_gate_verdict verdict)
     }
 }
 
-/* libmosquitto reads a packet or some at each call. */
+/* libmosquitto reads a packet or some at each call, and something at least. */
 static int feed(struct sr_line *line)
 {
-    int rc = MOSQ_ERR_SUCCESS, waiting = 1;
+    int rc = MOSQ_ERR_SUCCESS, waiting = 0, before;
 
     while (!rc && !line->stop) {
+        before = waiting;
         if (mosquitto_socket(line->client) < 0)
             return MOSQ_ERR_CONN_LOST;
-        if (ioctl(mosquitto_socket(line->client), FIONREAD, &waiting) || !waiting)
+        if (ioctl(mosquitto_socket(line->client), FIONREAD, &waiting) || !waiting ||
+            waiting == before)
             break;
         errno = 0;
         rc = mosquitto_loop_read(line->client, 1);

@@ -46,6 +46,7 @@ static SSL_CTX *new_ctx(const struct sr_net *net, char *why, size_t size)
         return NULL;
     }
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
@@ -77,13 +78,18 @@ static bool is_address(const char *host, char address[INET6_ADDRSTRLEN])
            inet_pton(AF_INET6, address, bytes) == 1;
 }
 
+/* A name's last dot, which keeps a resolver from adding a domain, is in no certificate. */
 static bool expect_host(SSL *ssl, const char *host)
 {
-    char address[INET6_ADDRSTRLEN];
+    char address[INET6_ADDRSTRLEN], name[SR_URL_HOST_MAX + 1];
+    size_t len = strlen(host);
 
     if (is_address(host, address))
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address) == 1;
-    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+    if (len && host[len - 1] == '.')
+        len--;
+    snprintf(name, sizeof name, "%.*s", (int)len, host);
+    return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 SSL *sr_tls_new(const struct sr_net *net, const char *host, int fd, char *why,

@@ -221,8 +221,11 @@ static void set_patience(struct mqtt_transport *t)
 /* Rows go from now on, also if some topics are refused. */
 static void go_up(struct mqtt_transport *t)
 {
+    const char *const *topics;
+
     t->subscribed = true;
-    sr_info("connected");
+    sr_info(sr_subscriptions_ask(&t->subs, 1, &topics) ? "connected"
+                                                       : "connected and subscribed");
     sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, NULL);
     set_patience(t);
     if (t->twin)

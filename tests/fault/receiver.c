@@ -207,10 +207,19 @@ static long parse_mqtt(struct receiver *r, struct connection *c)
 
 /* --- HTTP: the same ------------------------------------------------------------- */
 
+/* The registration check, by which a plain connection's platform is known. */
+static bool answer_check(struct connection *c)
+{
+    static const char known[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n20,1\n";
+
+    return say(c, known, sizeof known - 1);
+}
+
 static long parse_http(struct receiver *r, struct connection *c)
 {
     char *end, *field;
     size_t head, len;
+    bool done;
 
     c->bytes[c->len] = '\0';
     end = strstr(c->bytes, "\r\n\r\n");
@@ -223,9 +232,8 @@ static long parse_http(struct receiver *r, struct connection *c)
     len = field ? strtoul(field + 17, NULL, 10) : 0;
     if (head + len > c->len)
         return 0;
-    if (!take_payload(r, c, c->bytes + head, len, 0))
-        return -1;
-    return (long)(head + len);
+    done = len ? take_payload(r, c, c->bytes + head, len, 0) : answer_check(c);
+    return done ? (long)(head + len) : -1;
 }
 
 /* --- turning -------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ struct fixture {
     struct server *good, *wrong;
     struct tls_files tls;
     const char *host;
+    unsigned connect_ms;
     bool by_tls;
     int silent, fillers[FILLERS];
     uint16_t port;
@@ -173,7 +174,8 @@ static int tear_down(void **state)
 static void begin(struct fixture *fx, const char *const *resolved)
 {
     const struct sr_mqtt_events events = { on_up, on_down, NULL, NULL };
-    const struct sr_net net = { .ca_file = fx->by_tls ? fx->tls.ca : NULL };
+    const struct sr_net net = { .ca_file = fx->by_tls ? fx->tls.ca : NULL,
+                                .connect_ms = fx->connect_ms };
     const struct sr_mqtt_options options = { .host = fx->host ? fx->host : NAME,
                                              .port = fx->port,
                                              .tls = fx->by_tls,
@@ -276,6 +278,37 @@ static void an_address_that_is_no_broker_comes_last_at_the_next_attempt(void **s
     assert_int_equal(fx->wrong_connections, 1);
 }
 
+static void say_nothing(int fd, unsigned number, void *arg)
+{
+    (void)number;
+    atomic_fetch_add(&((struct fixture *)arg)->wrong_connections, 1);
+    server_drain(fd);
+}
+
+static void behind_one_that_says_nothing(struct fixture *fx)
+{
+    static const char *const both[] = { "127.0.0.2", "127.0.0.1", NULL };
+
+    fx->wrong = server_start_at("127.0.0.2", fx->port, say_nothing, fx);
+    assert_non_null(fx->wrong);
+    fx->connect_ms = 500;
+    begin(fx, both);
+    turn_until(fx, &fx->ups);
+    assert_true(fx->wrong_connections >= 1);
+    assert_non_null(strstr(fx->reason, "no connection in time"));
+}
+
+static void an_address_that_accepts_and_says_nothing_comes_last_too(void **state)
+{
+    behind_one_that_says_nothing(*state);
+}
+
+static void an_address_that_hangs_in_tls_comes_last_too(void **state)
+{
+    with_certificate_for(*state, "DNS:" NAME);
+    behind_one_that_says_nothing(*state);
+}
+
 static void when_all_refuse_that_is_the_reason(void **state)
 {
     static const char *const both[] = { "127.0.0.2", "127.0.0.3", NULL };
@@ -316,6 +349,8 @@ int main(void)
         TEST(the_name_is_the_one_without_its_last_dot),
         TEST(a_second_address_with_a_wrong_certificate_is_refused),
         TEST(an_address_that_is_no_broker_comes_last_at_the_next_attempt),
+        TEST(an_address_that_accepts_and_says_nothing_comes_last_too),
+        TEST(an_address_that_hangs_in_tls_comes_last_too),
         TEST(when_all_refuse_that_is_the_reason),
         TEST(a_race_can_be_given_up_at_any_moment),
     };

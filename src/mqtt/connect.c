@@ -124,15 +124,20 @@ static bool resolve(struct job *job, struct addrinfo **ret_addresses)
 static bool reach(struct job *job)
 {
     const struct sr_connect_options *o = &job->options;
+    struct sockaddr_storage address;
     struct addrinfo *addresses;
-    int fd;
+    int fd, error;
 
     if (!resolve(job, &addresses))
         return false;
-    fd = sr_race(addresses, &o->last, job->stop, &job->result.address);
+    fd = sr_race(addresses, &o->last, job->stop, &address);
+    error = errno;
     freeaddrinfo(addresses);
     if (fd < 0)
-        return fail_by(job, errno);
+        return fail_by(job, error);
+    pthread_mutex_lock(&job->lock);
+    job->result.address = address;
+    pthread_mutex_unlock(&job->lock);
     job->result.stream = sr_stream_new(fd, o->host);
     if (!job->result.stream)
         close(fd);
@@ -321,6 +326,13 @@ int sr_connect_start(struct sr_loop *loop, struct mosquitto *client,
     }
     *ret_connect = connect;
     return 0;
+}
+
+void sr_connect_address(struct sr_connect *connect, struct sockaddr_storage *ret)
+{
+    pthread_mutex_lock(&connect->job->lock);
+    *ret = connect->job->result.address;
+    pthread_mutex_unlock(&connect->job->lock);
 }
 
 void sr_connect_abandon(struct sr_connect *connect)

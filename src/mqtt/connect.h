@@ -44,6 +44,9 @@ int sr_connect_start(struct sr_loop *loop, struct mosquitto *client,
                      const struct sr_connect_options *options, sr_connect_fn fn,
                      void *arg, struct sr_connect **ret_connect);
 
+/* The address that TCP has reached so far; ss_family 0: none. */
+void sr_connect_address(struct sr_connect *connect, struct sockaddr_storage *ret);
+
 /* `fn` will not be called. Accepts NULL. */
 void sr_connect_abandon(struct sr_connect *connect);
 

@@ -101,6 +101,8 @@ static void lose(struct sr_mqtt_link *mqtt, const char *why)
 
     sr_mqtt_link_name(&mqtt->options, name, sizeof name);
     snprintf(reason, sizeof reason, "%s: %s", name, why);
+    if (mqtt->connect) /* it may hang in TLS */
+        sr_connect_address(mqtt->connect, &mqtt->address);
     close_connection(mqtt);
     if (!was_up)
         mqtt->avoid = mqtt->address; /* another of the host's addresses may do better */

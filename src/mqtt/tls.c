@@ -141,7 +141,6 @@ static const struct {
     const char *text; /* behind the host's name */
 } reasons[] = {
     {SSL_R_WRONG_VERSION_NUMBER,                 "speaks no TLS at this port"       },
-    { SSL_R_UNEXPECTED_EOF_WHILE_READING,        "ended the connection"             },
     { SSL_R_UNSUPPORTED_PROTOCOL,                "speaks no TLS version from 1.2 on"},
     { SSL_R_TLSV1_ALERT_PROTOCOL_VERSION,        "speaks no TLS version that we do" },
     { SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,

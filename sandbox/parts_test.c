@@ -3,6 +3,7 @@
 #include "account.h"
 #include "listen.h"
 #include "mailbox.h"
+#include "refusals.h"
 #include "session.h"
 #include "uri.h"
 #include "wake.h"
@@ -250,6 +251,32 @@ static void full_mailbox_refuses_the_new_letter_and_counts_it(void **state)
     sb_mailbox_free(box);
 }
 
+/* --- refused publishes -------------------------------------------------------------------- */
+
+static void a_topic_is_refused_aloud_once_for_each_client(void **state)
+{
+    struct sb_refusals refusals = { 0 };
+    char topic[1000];
+
+    (void)state;
+    assert_true(sb_refusals_first(&refusals, "a", "s/us"));
+    assert_false(sb_refusals_first(&refusals, "a", "s/us"));
+    assert_true(sb_refusals_first(&refusals, "b", "s/us"));
+    assert_true(sb_refusals_first(&refusals, "a", "s/uc/x"));
+    assert_false(sb_refusals_first(&refusals, "a", "s/us"));
+    memset(topic, 'x', sizeof topic - 1);
+    topic[sizeof topic - 1] = '\0';
+    assert_true(sb_refusals_first(&refusals, "a", topic));
+    assert_false(sb_refusals_first(&refusals, "a", topic));
+    for (int i = 0; i < 5000; i++) { /* topics without end are forgotten, not kept */
+        snprintf(topic, sizeof topic, "%d", i);
+        assert_true(sb_refusals_first(&refusals, "a", topic));
+        assert_true(refusals.count <= SB_REFUSALS_MAX);
+    }
+    sb_refusals_clear(&refusals);
+    assert_int_equal(refusals.count, 0);
+}
+
 /* --- request targets ---------------------------------------------------------------------- */
 
 static void request_target_is_cut_and_decoded(void **state)
@@ -487,6 +514,7 @@ int main(void)
         cmocka_unit_test(subscriptions_have_a_bound),
         cmocka_unit_test(letters_come_in_order),
         cmocka_unit_test(full_mailbox_refuses_the_new_letter_and_counts_it),
+        cmocka_unit_test(a_topic_is_refused_aloud_once_for_each_client),
         cmocka_unit_test(request_target_is_cut_and_decoded),
         cmocka_unit_test(absolute_targets_name_their_host),
         cmocka_unit_test(empty_segments_are_left_out),

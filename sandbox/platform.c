@@ -12,6 +12,7 @@
 #include "subscriptions.h"
 
 #include <pthread.h>
+#include <smartrest/row.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -703,6 +704,59 @@ bool sb_platform_mqtt_message(struct sb_platform *p, const struct sb_identity *i
     }
     pthread_mutex_unlock(&p->lock);
     return ok;
+}
+
+/* "[t/|q/|c/]<api>/<resource>/<action>": its errors are JSON, on a topic of their own. */
+static bool is_json_topic(const char *topic)
+{
+    static const char *const resources[] = { "event/events/", "alarm/alarms/",
+                                             "measurement/measurements/",
+                                             "inventory/managedObjects/" };
+    size_t i;
+
+    if (*topic && strchr("tqc", *topic) && topic[1] == '/')
+        topic += 2;
+    for (i = 0; i < sizeof resources / sizeof resources[0]; i++)
+        if (!strncmp(topic, resources[i], strlen(resources[i])))
+            return true;
+    return false;
+}
+
+/* "<code>,<template id>,<text>" (docs/protocol/mqtt.md). */
+static void write_error_row(struct sb_text *row, const char *payload, size_t len,
+                            const char *message)
+{
+    size_t digits = 0;
+    struct sr_row text;
+
+    while (digits < len && digits < 9 && payload[digits] >= '0' &&
+           payload[digits] <= '9')
+        digits++;
+    sr_row_init(&text, 0);
+    sr_row_format(&text, "40,%.*s,%s", (int)digits, digits ? payload : "", message);
+    sb_text_puts(row, sr_row_text(&text));
+    sr_row_release(&text);
+}
+
+void sb_platform_mqtt_refuse(struct sb_platform *p, const struct sb_identity *identity,
+                             const char *topic, const char *payload, size_t len)
+{
+    bool json = is_json_topic(topic);
+    struct sb_reply reply = { 0 };
+    struct sb_text text = { 0 };
+
+    sb_reply_error(&reply, 404, "general",
+                   "the sandbox takes no messages on %.200s: see docs/sandbox.md",
+                   topic);
+    if (json)
+        sb_json_write(&text, reply.json);
+    else
+        write_error_row(&text, payload, len, sb_json_text(reply.json, "message"));
+    pthread_mutex_lock(&p->lock);
+    publish(p, identity->device_id, json ? "error" : "s/e", &text);
+    pthread_mutex_unlock(&p->lock);
+    sb_text_release(&text);
+    sb_reply_release(&reply);
 }
 
 /* Topics that the platform sends on. `s/dl/` stands for s/dl/<X-Id>. */

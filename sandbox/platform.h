@@ -148,6 +148,11 @@ void sb_upload_abort(struct sb_upload *upload);
 bool sb_platform_mqtt_message(struct sb_platform *platform,
                               const struct sb_identity *identity, const char *topic,
                               const char *payload, size_t len);
+/* What sb_platform_mqtt_message() returned false for is answered: a row on s/e, or for a
+ * topic of JSON over MQTT a document on `error`, if the client has subscribed to it. */
+void sb_platform_mqtt_refuse(struct sb_platform *platform,
+                             const struct sb_identity *identity, const char *topic,
+                             const char *payload, size_t len);
 bool sb_platform_mqtt_may_subscribe(struct sb_platform *platform,
                                     const struct sb_identity *identity,
                                     const char *filter);

@@ -290,6 +290,27 @@ static void topics_are_refused_unless_known(void **state)
     assert_false(send(fx, &fx->nobody, "s/ul", "61,gw-0001"));
 }
 
+static void a_refused_publish_is_answered_where_errors_go(void **state)
+{
+    struct fixture *fx = *state;
+
+    sb_platform_mqtt_refuse(fx->platform, &fx->gw, "s/us", "100,x", 5);
+    expect_published(fx, ""); /* who has not subscribed hears nothing */
+    subscribe(fx, &fx->gw, "s/e");
+    subscribe(fx, &fx->gw, "error");
+    sb_platform_mqtt_refuse(fx->platform, &fx->gw, "s/us", "100,x", 5);
+    sb_platform_mqtt_refuse(fx->platform, &fx->gw, "a,b", "", 0);
+    sb_platform_mqtt_refuse(fx->platform, &fx->gw, "t/event/events/create", "{}", 2);
+    expect_published(
+        fx, "gw-0001 s/e\n40,100,the sandbox takes no messages on s/us: see "
+            "docs/sandbox.md\n"
+            "gw-0001 s/e\n40,,\"the sandbox takes no messages on a,b: see "
+            "docs/sandbox.md\"\n"
+            "gw-0001 error\n{\"error\":\"general/Not Found\",\"message\":\"the sandbox "
+            "takes no messages on t/event/events/create: see docs/sandbox.md\","
+            "\"info\":\"\"}\n");
+}
+
 static void subscriptions_of_a_client_are_bounded(void **state)
 {
     struct fixture *fx = *state;
@@ -605,6 +626,7 @@ int main(void)
                                         fixture_auto_accept, fixture_teardown),
         TEST(credentials_come_over_mqtt),
         TEST(topics_are_refused_unless_known),
+        TEST(a_refused_publish_is_answered_where_errors_go),
         TEST(subscriptions_of_a_client_are_bounded),
         TEST(rows_are_answered_on_the_topic_that_fits),
         TEST(errors_are_answers_and_go_to_the_error_topic),

@@ -9,6 +9,7 @@
 #include "listen.h"
 #include "mailbox.h"
 #include "platform.h"
+#include "refusals.h"
 #include "session.h"
 #include "wake.h"
 
@@ -38,6 +39,7 @@ struct plugin {
     struct sb_mailbox *mailbox;
     _Atomic(struct sb_wake *) wake; /* from the first turn on */
     struct sb_sessions sessions;
+    struct sb_refusals refusals;
     pthread_t broker_thread;
     char wake_name[SB_WAKE_NAME_MAX + 1], wake_password[SB_WAKE_PASSWORD_MAX + 1];
     const char *mqtt_host; /* the broker's, from the options */
@@ -262,11 +264,17 @@ static int on_disconnect(int type, void *data, void *userdata)
 static void hand_over(struct plugin *p, const struct sb_session *session,
                       const char *topic, const void *payload, size_t len)
 {
-    if (!sb_platform_mqtt_message(p->platform, &session->identity, topic,
-                                  payload ? payload : "", len))
-        mosquitto_log_printf(MOSQ_LOG_NOTICE,
-                             "sandbox: %s published on %s, where it may not; ignored",
-                             session->client_id, topic);
+    if (!payload)
+        payload = "";
+    if (sb_platform_mqtt_message(p->platform, &session->identity, topic, payload,
+                                 len) ||
+        !sb_refusals_first(&p->refusals, session->client_id, topic))
+        return;
+    mosquitto_log_printf(MOSQ_LOG_WARNING,
+                         "sandbox: %.200s published on %.200s, where nothing is taken "
+                         "from it; ignored, and not said again",
+                         session->client_id, topic);
+    sb_platform_mqtt_refuse(p->platform, &session->identity, topic, payload, len);
 }
 
 /* The broker's own routing goes on, and ends at the denied READ: an error here would
@@ -473,6 +481,7 @@ static void plugin_free(struct plugin *p)
     if (p->platform)
         sb_platform_close(p->platform);
     sb_mailbox_free(p->mailbox);
+    sb_refusals_clear(&p->refusals);
     if (p->ready_fd >= 0)
         close(p->ready_fd);
     free(p);

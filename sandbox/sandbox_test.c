@@ -279,8 +279,13 @@ static void publish_on_a_foreign_topic_reaches_nobody(void **state)
 
     device_ready(&one, *state, "one");
     device_ready(&two, *state, "two");
+    assert_int_equal(device_subscribe(&one, "s/e", 1), 1);
     device_send(&one, "s/dl", "forged");
-    device_send(&one, "foo", "forged");
+    assert_string_equal(device_receive(&one)->topic, "s/e");
+    device_send(&one, "s/us", "100,x");
+    assert_memory_equal(device_receive(&one)->payload, "40,100,", 7);
+    device_send(&one, "s/us", "100,x"); /* once is enough */
+    device_send(&one, "s/dl", "forged");
     device_settle(&two);
     assert_int_equal(two.received, 0);
     device_send(&one, "s/ul", "15,door\n100,one\n"); /* and it goes on */

@@ -6,7 +6,6 @@
 #include <mosquitto.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <smartrest/log.h>
 #include <smartrest/loop.h>
 #include <smartrest/mqtt.h>
 #include <stdarg.h>
@@ -36,7 +35,6 @@ struct client {
 struct fixture {
     struct sr_loop *loop;
     struct client a, b;
-    char log[2000];
 };
 
 /* --- the broker --------------------------------------------------------------- */
@@ -183,7 +181,6 @@ static int tear_down(void **state)
     sr_mqtt_free(fx->a.mqtt);
     sr_mqtt_free(fx->b.mqtt);
     sr_loop_free(fx->loop);
-    sr_log_set_sink(NULL, NULL);
     free(fx);
     return 0;
 }
@@ -586,39 +583,6 @@ static void tls_shows_its_own_certificate(void **state)
     assert_true(comes_up(fx, "127.0.0.1", broker.mutual, &net));
 }
 
-static void note_log(enum sr_log_level level, const char *component, const char *text,
-                     void *arg)
-{
-    struct fixture *fx = arg;
-    size_t used = strlen(fx->log);
-
-    (void)level;
-    (void)component;
-    snprintf(fx->log + used, sizeof fx->log - used, "%s\n", text);
-}
-
-static void keep_log(struct fixture *fx)
-{
-    sr_log_set_sink(note_log, fx);
-}
-
-static void a_file_that_cannot_be_read_is_named(void **state)
-{
-    const struct sr_net net = { .ca_file = broker.ca,
-                                .cert_file = broker.ca,
-                                .key_file = "/nowhere/key.pem" };
-    struct fixture *fx = *state;
-
-    const struct sr_mqtt_options options = {
-        .host = "127.0.0.1", .port = broker.tls, .tls = true, .net = &net
-    };
-
-    keep_log(fx);
-    assert_int_equal(sr_mqtt_new(fx->loop, &options, &events, &fx->a, &fx->a.mqtt),
-                     SR_E_INVAL);
-    assert_non_null(strstr(fx->log, "key_file '/nowhere/key.pem': No such file"));
-}
-
 /* --- arguments ------------------------------------------------------------------- */
 
 static void nonsense_is_refused(void **state)
@@ -662,59 +626,6 @@ static void nonsense_is_refused(void **state)
     sr_mqtt_disconnect(NULL);
     assert_false(sr_mqtt_is_up(NULL));
     assert_int_equal(sr_mqtt_connect(NULL), SR_E_INVAL);
-}
-
-/* What MQTT cannot transport is named by the call that gets it. */
-static void options_are_checked_by_name(void **state)
-{
-    static char text[65537], most[65536];
-    const struct sr_mqtt_message will = { "w", text, sizeof text - 1, 0, false };
-    const struct {
-        struct sr_mqtt_options options;
-        const char *says;
-    } bad[] = {
-        {{ .password = text, .user = "u" }, "the password" },
-        { { .user = text },                 "the user"     },
-        { { .user = "\xff" },               "the user"     },
-        { { .client_id = text },            "the client id"},
-        { { .client_id = "" },              "the client id"},
-        { { .client_id = "\xc3" },          "the client id"},
-        { { .client_id = "a\x01" },         "the client id"},
-        { { .will = &will },                "the will"     },
-        { { .host = most },                 "the host"     },
-        { { .host = "" },                   "the host"     },
-        { { .keep_session = true },         "a session"    },
-        { { .password = "p" },              "a password"   },
-    };
-    struct fixture *fx = *state;
-    struct sr_mqtt *mqtt = NULL;
-
-    memset(text, 'x', sizeof text - 1);
-    memset(most, 'x', sizeof most - 1);
-    keep_log(fx);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct sr_mqtt_options options = bad[i].options;
-
-        options.host = options.host ? options.host : "127.0.0.1";
-        fx->log[0] = '\0';
-        assert_int_equal(sr_mqtt_new(fx->loop, &options, &events, NULL, &mqtt),
-                         SR_E_INVAL);
-        if (!strstr(fx->log, bad[i].says))
-            fail_msg("'%s' is not in: %s", bad[i].says, fx->log);
-    }
-    assert_null(mqtt);
-}
-
-/* The longest of each goes through: the broker gets 65535 bytes, and not one beside them. */
-static void the_longest_texts_go_through(void **state)
-{
-    static char most[65536];
-    struct fixture *fx = *state;
-
-    memset(most, 'x', sizeof most - 1);
-    connect_as(
-        fx, &fx->a,
-        (struct sr_mqtt_options){ .client_id = most, .user = most, .password = most });
 }
 
 static void it_may_be_freed_at_any_turn(void **state)
@@ -815,10 +726,7 @@ int main(void)
         TEST(nobody_listening_is_told_and_tried_again),
         TEST(tls_verifies_certificates_and_names),
         TEST(tls_shows_its_own_certificate),
-        TEST(a_file_that_cannot_be_read_is_named),
         TEST(nonsense_is_refused),
-        TEST(options_are_checked_by_name),
-        TEST(the_longest_texts_go_through),
         TEST(it_may_be_freed_at_any_turn),
         TEST(filters_match_as_the_standard_says),
     };

@@ -10,11 +10,10 @@
 #include "params.h"
 #include "rest_impl.h"
 
+#include "base/device_id.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
-
-enum { DEVICE_ID_MAX = 1000 };
 
 /* --- passwords -------------------------------------------------------------- */
 
@@ -83,24 +82,20 @@ static bool accept_device(struct sb_rest *rest, const char *device)
 
 /* --- requests ------------------------------------------------------------------ */
 
-static bool is_utf8(const char *text)
-{
-    json_t *string = json_string(text);
-
-    json_decref(string);
-    return string != NULL;
-}
-
 bool sb_device_id_ok(const char *device)
 {
-    size_t len = strlen(device);
+    return sr_device_id_valid(device, NULL);
+}
 
-    if (len == 0 || len > DEVICE_ID_MAX || !is_utf8(device))
+/* `id` may be NULL. */
+static bool refuse_id(const char *id, struct sb_reply *reply)
+{
+    const char *reason = "is not there";
+
+    if (id && sr_device_id_valid(id, &reason))
         return false;
-    for (; *device; device++)
-        if ((unsigned char)*device <= ' ' || *device == 0x7f ||
-            strchr("/\\$+#", *device))
-            return false;
+    sb_reply_error(reply, 422, "devicecontrol", "`id` has to be a device id, and %s",
+                   reason);
     return true;
 }
 
@@ -193,13 +188,9 @@ static void create(struct sb_rest *rest, const struct sb_call *call,
     (void)args;
     if (!sb_operator_only(call, "devicecontrol", reply))
         return;
-    if (!id || !sb_device_id_ok(id))
-        sb_reply_error(
-            reply, 422, "devicecontrol",
-            "`id` has to be a device id: 1 to %d characters, no white space, "
-            "/, \\, $, + or #",
-            DEVICE_ID_MAX);
-    else if (exists(rest, id))
+    if (refuse_id(id, reply))
+        return;
+    if (exists(rest, id))
         sb_reply_error(reply, 409, "devicecontrol", "device %s is registered already",
                        id);
     else if (!add_request(rest, id, call->who->user))
@@ -306,8 +297,8 @@ static void ask(struct sb_rest *rest, const struct sb_call *call,
     if (call->who->role != SB_BOOTSTRAP) {
         sb_reply_error(reply, 403, "devicecontrol",
                        "device credentials are for the bootstrap user");
-    } else if (!id || !sb_device_id_ok(id)) {
-        sb_reply_error(reply, 422, "devicecontrol", "`id` has to be a device id");
+    } else if (refuse_id(id, reply)) {
+        return;
     } else if (sb_device_ask(rest, id, password)) {
         sb_reply_created(call, reply, credentials(rest, call, id, password));
     } else {

@@ -7,6 +7,7 @@
 #include "expand.h"
 #include "lookup.h"
 
+#include "base/device_id.h"
 #include <smartrest/record.h>
 #include <smartrest/row.h>
 #include <stdarg.h>
@@ -349,7 +350,7 @@ static void data_row(struct run *run, struct sr_record *record)
 
 static void bootstrap_row(struct run *run, struct sr_record *record)
 {
-    const char *device = sr_record_value(record, 1), *tenant;
+    const char *device = sr_record_value(record, 1), *tenant, *reason = "holds a NUL";
     char password[SB_PASSWORD_SIZE];
     size_t len = 0;
 
@@ -359,8 +360,8 @@ static void bootstrap_row(struct run *run, struct sr_record *record)
         error(run, "45,%zu,Wrong number of arguments", line_of(run));
     else if (run->in->who->role != SB_BOOTSTRAP)
         error(run, "50,%zu,403", line_of(run));
-    else if (len != strlen(device) || !sb_device_id_ok(device))
-        error(run, "50,%zu,422,\"not a device id\"", line_of(run));
+    else if (len != strlen(device) || !sr_device_id_valid(device, &reason))
+        error(run, "50,%zu,422,\"not a device id: it %s\"", line_of(run), reason);
     else if (sb_device_ask(run->engine->rest, device, password))
         answer(run, "70,%zu,%s,%s,device_%s,%s", line_of(run), device, tenant, device,
                password);

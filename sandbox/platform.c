@@ -679,13 +679,17 @@ static bool mqtt_rows(struct sb_platform *p, const struct sb_identity *who,
 static void mqtt_credentials(struct sb_platform *p, const char *device)
 {
     char password[SB_PASSWORD_SIZE];
-    struct sb_text row = { 0 };
+    struct sb_text text = { 0 };
+    struct sr_row row;
 
     if (!sb_device_id_ok(device) || !sb_device_ask(&p->rest, device, password))
         return; /* no answer means: not yet */
-    sb_text_format(&row, "70,%s," DEVICE_PREFIX "%s,%s", p->tenant, device, password);
-    publish(p, device, "s/dcr", &row);
-    sb_text_release(&row);
+    sr_row_init(&row, 0);
+    sr_row_format(&row, "70,%s," DEVICE_PREFIX "%s,%s", p->tenant, device, password);
+    sb_text_format(&text, "%s", sr_row_text(&row));
+    publish(p, device, "s/dcr", &text);
+    sb_text_release(&text);
+    sr_row_release(&row);
 }
 
 bool sb_platform_mqtt_message(struct sb_platform *p, const struct sb_identity *identity,

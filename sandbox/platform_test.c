@@ -161,8 +161,9 @@ static void several_devices_ask_in_one_body(void **state)
     assert_int_equal(strncmp(fx->answer, "70,1,gw-0001,", 13), 0);
     assert_string_equal(strchr(fx->answer, '\n'),
                         "\n50,2,404\n45,3,Wrong number of arguments\n"
-                        "45,4,Wrong number of arguments\n50,5,422,\"not a device id\"\n"
-                        "50,6,422,\"not a device id\"\n50,7,403\n");
+                        "45,4,Wrong number of arguments\n50,5,422,"
+                        "\"not a device id: it holds white space\"\n50,6,422,"
+                        "\"not a device id: it is empty\"\n50,7,403\n");
     assert_string_equal(rows(fx, &fx->gw, NULL, "61,gw-0002"), "50,1,403\n");
     assert_string_equal(rows(fx, &fx->operator, NULL, "61,gw-0002"), "50,1,403\n");
 }

@@ -121,7 +121,7 @@ static int ask(struct sr_agent *agent)
 
 static int file_error(struct sr_agent *agent, const char *what, const char *path)
 {
-    return sr_agent_fail(agent, SR_E_IO, "cannot %s credentials file %s: %s", what,
+    return sr_agent_fail(agent, SR_E_IO, "cannot %s credentials file %.500s: %s", what,
                          path, strerror(errno));
 }
 

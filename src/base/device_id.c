@@ -24,6 +24,8 @@ static const char *refusal(uint32_t point)
     case ':': return "holds a ':'";
     case '+': return "holds a '+'";
     case '#': return "holds a '#'";
+    case '%': return "holds a '%'";
+    case '?': return "holds a '?'";
     default: break;
     }
     if (is_space(point))
@@ -33,12 +35,20 @@ static const char *refusal(uint32_t point)
     return NULL;
 }
 
+/* Whoever tidies a URL up takes it away. */
+static bool is_folder(const char *id)
+{
+    return !strcmp(id, ".") || !strcmp(id, "..");
+}
+
 static const char *reason_against(const char *id)
 {
     if (!id || !*id)
         return "is empty";
     if (strnlen(id, SR_DEVICE_ID_MAX + 1) > SR_DEVICE_ID_MAX)
         return "is longer than 1000 bytes";
+    if (is_folder(id))
+        return "is a folder's name";
     while (*id) {
         uint32_t point;
         size_t len = sr_utf8_decode(id, &point);
@@ -61,6 +71,8 @@ bool sr_device_id_valid(const char *id, const char **ret_reason)
 
 void sr_device_id_clean(char *id)
 {
+    if (is_folder(id))
+        *id = '-';
     while (*id) {
         uint32_t point;
         size_t len = sr_utf8_decode(id, &point);

@@ -227,6 +227,8 @@ static int check_files(struct reading *reading)
     return 0;
 }
 
+static const char suffix[] = ".credentials";
+
 static int check(struct reading *reading)
 {
     const struct sr_options *o = reading->options;
@@ -237,6 +239,11 @@ static int check(struct reading *reading)
         rc = check_url(reading, "broker", o->broker, "mqtt");
     if (rc == 0 && !sr_device_id_valid(o->device_id, &reason))
         rc = refuse(reading, "--device: '%.300s' %s", o->device_id, reason);
+    if (rc == 0 && !o->credentials && strlen(o->device_id) > NAME_MAX - strlen(suffix))
+        rc = refuse(reading,
+                    "--device: the id has more than %zu bytes, too many for the "
+                    "name of a file: --credentials has to name one",
+                    NAME_MAX - strlen(suffix));
     return rc ? rc : check_files(reading);
 }
 
@@ -266,7 +273,7 @@ static void name_credentials(struct sr_options *o)
 {
     size_t used = o->device_id == o->text ? strlen(o->text) + 1 : 0;
 
-    snprintf(o->text + used, sizeof o->text - used, "./%s.credentials", o->device_id);
+    snprintf(o->text + used, sizeof o->text - used, "./%s%s", o->device_id, suffix);
     o->credentials = o->text + used;
 }
 

@@ -306,16 +306,27 @@ static void a_message_stays_one_line_whatever_was_typed(void **state)
     REFUSES("--device: 'a\\nb' holds white space", "-d", "a\nb");
 }
 
-static void the_longest_device_id_names_its_credentials(void **state)
+/* 255 bytes are the longest name of a file. */
+static void a_device_id_that_names_no_file_needs_credentials(void **state)
 {
+    static const char too_long[] =
+        "--device: the id has more than 243 bytes, too many for the name of a file: "
+        "--credentials has to name one";
     struct fixture *fx = *state;
     char id[1001], expected[1100];
 
     memset(id, 'x', 1000);
     id[1000] = '\0';
+    REFUSES(too_long, "-d", id);
+    id[244] = '\0';
+    REFUSES(too_long, "-d", id);
+    id[243] = '\0';
     assert_int_equal(parse(fx, "-d", id, NULL), 0);
     snprintf(expected, sizeof expected, "./%s.credentials", id);
     assert_string_equal(fx->options.credentials, expected);
+    memset(id, 'x', 1000);
+    assert_int_equal(parse(fx, "-d", id, "-c", "mine", NULL), 0);
+    assert_string_equal(fx->options.device_id, id);
 }
 
 static void a_program_without_a_name_is_served(void **state)
@@ -345,7 +356,7 @@ int main(void)
         TEST(device_ids_are_checked),
         TEST(files_are_checked),
         TEST(a_message_stays_one_line_whatever_was_typed),
-        TEST(the_longest_device_id_names_its_credentials),
+        TEST(a_device_id_that_names_no_file_needs_credentials),
         TEST(a_program_without_a_name_is_served),
     };
 

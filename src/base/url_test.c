@@ -183,7 +183,7 @@ static void says_what_is_wrong_with_a_device_id(void **state)
         const char *id, *reason; /* NULL: good */
     } cases[] = {
         {"gw-0001",                               NULL                       },
-        { "a.b_c~!*'()=,;@%&<>|\"[]{}^`?",        NULL                       },
+        { "a.b_c~!*'()=,;@&<>|\"[]{}^`",          NULL                       },
         { "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", NULL                       },
         { NULL,                                   "is empty"                 },
         { "",                                     "is empty"                 },
@@ -193,6 +193,12 @@ static void says_what_is_wrong_with_a_device_id(void **state)
         { "d:a",                                  "holds a ':'"              },
         { "a+",                                   "holds a '+'"              },
         { "#",                                    "holds a '#'"              },
+        { "50%",                                  "holds a '%'"              },
+        { "a%20b",                                "holds a '%'"              },
+        { "who?",                                 "holds a '?'"              },
+        { ".",                                    "is a folder's name"       },
+        { "..",                                   "is a folder's name"       },
+        { "...",                                  NULL                       },
         { "a b",                                  "holds white space"        },
         { "a\n",                                  "holds white space"        },
         { "a\xc2\xa0",                            "holds white space"        },
@@ -237,6 +243,12 @@ static void a_cleaned_name_is_a_device_id(void **state)
     sr_device_id_clean(name);
     assert_string_equal(name, "my-host-1----\xc3\xa4-");
     assert_true(sr_device_id_valid(name, NULL));
+    strcpy(name, "..");
+    sr_device_id_clean(name);
+    assert_true(sr_device_id_valid(name, NULL));
+    strcpy(name, "50%?");
+    sr_device_id_clean(name);
+    assert_string_equal(name, "50--");
 }
 
 /* --- characters ------------------------------------------------------------- */

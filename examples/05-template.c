@@ -23,23 +23,37 @@ static void send_cpu(struct sr_agent *agent, struct sr_timer *timer, void *arg)
 
 static void restarted(struct sr_agent *agent, struct sr_timer *timer, void *operation)
 {
-    sr_agent_sendf(agent, "105,%s,%s", (char *)operation, "SUCCESSFUL");
+    sr_agent_sendf_prio(agent, SR_PRIO_BUF, "105,%s,%s", (char *)operation,
+                        "SUCCESSFUL");
     free(operation);
     sr_timer_free(timer);
 }
 
-/* 502,<line>,<operation id>,<device id> */
+/* 502,<line>,<operation id>,<device id>, or 503 with the same values */
 static void restart(struct sr_agent *agent, struct sr_record *record, void *arg)
 {
-    char *operation = strdup(sr_record_value(record, 2));
+    const char *id = sr_record_value(record, 2), *device = sr_record_value(record, 3);
+    char *operation;
     struct sr_timer *timer;
 
     (void)arg;
-    sr_notice("restarting device %s", sr_record_value(record, 3));
-    sr_agent_sendf(agent, "105,%s,%s", operation, "EXECUTING");
+    if (strcmp(device, sr_agent_id(agent)))
+        return; /* it is for a child of this device */
+    if (!sr_agent_take_operation(agent, id))
+        return; /* delivered and fetched: it is under way */
+    sr_notice("restarting device %s", device);
+    sr_agent_sendf_prio(agent, SR_PRIO_BUF, "105,%s,%s", id, "EXECUTING");
+    operation = strdup(id);
     if (sr_timer_new(agent, 1000, restarted, operation, &timer) ||
         sr_timer_start(timer))
         free(operation);
+}
+
+/* What was made while nobody listened is not delivered later: ask for it. */
+static void connected(struct sr_agent *agent, void *arg)
+{
+    (void)arg;
+    sr_agent_sendf(agent, "106,%s", sr_agent_id(agent));
 }
 
 static int fail(struct sr_agent *agent)
@@ -86,6 +100,8 @@ int main(int argc, char **argv)
 
     sr_agent_sendf(agent, "104,%s,%s", sr_agent_id(agent), "\"c8y_Restart\"");
     sr_agent_on_message(agent, 502, restart, NULL);
+    sr_agent_on_message(agent, 503, restart, NULL);
+    sr_agent_on_connected(agent, connected, NULL);
     if (sr_agent_loop(agent))
         return fail(agent);
     sr_agent_free(agent);

@@ -10,7 +10,7 @@
 #define PLUGIN_DIR "06-lua" /* in the working directory */
 #endif
 
-static const char srversion[] = "smartrest_operation_1";
+static const char srversion[] = "smartrest_operation_2";
 static const char srtemplate[] =
     "10,100,GET,/identity/externalIds/c8y_Serial/%%,,application/json,%%,STRING,\n"
     "10,101,POST,/inventory/managedObjects,application/json,application/json,%%,STRING,"
@@ -26,9 +26,12 @@ static const char srtemplate[] =
     "\"{\"\"c8y_SupportedOperations\"\":[%%]}\"\n"
     "10,105,PUT,/devicecontrol/operations/%%,application/json,,%%,UNSIGNED STRING,"
     "\"{\"\"status\"\":\"\"%%\"\"}\"\n"
+    "10,106,GET,/devicecontrol/operations?deviceId=%%&status=PENDING&pageSize=100,,"
+    "application/json,%%,UNSIGNED,\n"
     "11,500,$.managedObject,,$.id\n"
     "11,501,,$.c8y_IsDevice,$.id\n"
-    "11,502,,$.c8y_Restart,$.id,$.deviceId\n";
+    "11,502,,$.c8y_Restart,$.id,$.deviceId\n"
+    "11,503,$.operations,$.c8y_Restart,$.id,$.deviceId\n";
 
 static int fail(struct sr_agent *agent, const char *why)
 {

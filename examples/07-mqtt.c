@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char srversion[] = "smartrest_operation_1";
+static const char srversion[] = "smartrest_operation_2";
 static const char srtemplate[] =
     "10,100,GET,/identity/externalIds/c8y_Serial/%%,,application/json,%%,STRING,\n"
     "10,101,POST,/inventory/managedObjects,application/json,application/json,%%,STRING,"
@@ -24,9 +24,12 @@ static const char srtemplate[] =
     "\"{\"\"c8y_SupportedOperations\"\":[%%]}\"\n"
     "10,105,PUT,/devicecontrol/operations/%%,application/json,,%%,UNSIGNED STRING,"
     "\"{\"\"status\"\":\"\"%%\"\"}\"\n"
+    "10,106,GET,/devicecontrol/operations?deviceId=%%&status=PENDING&pageSize=100,,"
+    "application/json,%%,UNSIGNED,\n"
     "11,500,$.managedObject,,$.id\n"
     "11,501,,$.c8y_IsDevice,$.id\n"
-    "11,502,,$.c8y_Restart,$.id,$.deviceId\n";
+    "11,502,,$.c8y_Restart,$.id,$.deviceId\n"
+    "11,503,$.operations,$.c8y_Restart,$.id,$.deviceId\n";
 
 static void send_cpu(struct sr_agent *agent, struct sr_timer *timer, void *arg)
 {
@@ -36,23 +39,37 @@ static void send_cpu(struct sr_agent *agent, struct sr_timer *timer, void *arg)
 
 static void restarted(struct sr_agent *agent, struct sr_timer *timer, void *operation)
 {
-    sr_agent_sendf(agent, "105,%s,%s", (char *)operation, "SUCCESSFUL");
+    sr_agent_sendf_prio(agent, SR_PRIO_BUF, "105,%s,%s", (char *)operation,
+                        "SUCCESSFUL");
     free(operation);
     sr_timer_free(timer);
 }
 
-/* 502,<line>,<operation id>,<device id> */
+/* 502,<line>,<operation id>,<device id>, or 503 with the same values */
 static void restart(struct sr_agent *agent, struct sr_record *record, void *arg)
 {
-    char *operation = strdup(sr_record_value(record, 2));
+    const char *id = sr_record_value(record, 2), *device = sr_record_value(record, 3);
+    char *operation;
     struct sr_timer *timer;
 
     (void)arg;
-    sr_notice("restarting device %s", sr_record_value(record, 3));
-    sr_agent_sendf(agent, "105,%s,%s", operation, "EXECUTING");
+    if (strcmp(device, sr_agent_id(agent)))
+        return; /* it is for a child of this device */
+    if (!sr_agent_take_operation(agent, id))
+        return; /* delivered and fetched: it is under way */
+    sr_notice("restarting device %s", device);
+    sr_agent_sendf_prio(agent, SR_PRIO_BUF, "105,%s,%s", id, "EXECUTING");
+    operation = strdup(id);
     if (sr_timer_new(agent, 1000, restarted, operation, &timer) ||
         sr_timer_start(timer))
         free(operation);
+}
+
+/* What was made while nobody listened is not delivered later: ask for it. */
+static void connected(struct sr_agent *agent, void *arg)
+{
+    (void)arg;
+    sr_agent_sendf(agent, "106,%s", sr_agent_id(agent));
 }
 
 static int fail(struct sr_agent *agent)
@@ -91,6 +108,8 @@ int main(int argc, char **argv)
 
     sr_agent_sendf(agent, "104,%s,%s", sr_agent_id(agent), "\"c8y_Restart\"");
     sr_agent_on_message(agent, 502, restart, NULL);
+    sr_agent_on_message(agent, 503, restart, NULL);
+    sr_agent_on_connected(agent, connected, NULL);
     if (sr_agent_loop(agent))
         return fail(agent);
     sr_agent_free(agent);

@@ -5,8 +5,8 @@
  *
  * With --broker it reports by MQTT, without by HTTP and device push. A plugin is a file or
  * a directory of files; lib= names where `require` looks; with `watch` a plugin is loaded
- * anew when its file has changed. look= is how often it looks whether the connection has
- * been made anew; 30 if it is not given. Options are those of the examples.
+ * anew when its file has changed. look= is how often it asks for operations without a reason,
+ * besides each time that the connection has been made anew; 900 if it is not given. Options are those of the examples.
  *
  * Plugins say what the device can do by agent.supports('c8y_Restart'). The agent tells the
  * platform, and asks for operations that were made while nobody listened. */
@@ -25,8 +25,7 @@ enum {
     NAME_MAX_BYTES = 64, /* of an operation */
     TELL_MS = 100,
     LINGER_MS = 100, /* operations go through several rows, one after the other */
-    LOOK_MS = 30 * 1000,
-    ASK_MS = 15 * 60 * 1000 /* then it is asked anyway */
+    ASK_MS = 15 * 60 * 1000
 };
 
 struct device {
@@ -35,9 +34,7 @@ struct device {
     struct sr_reporter *reporter;
     struct sr_push *push;  /* by HTTP */
     struct sr_timer *tell; /* soon after a plugin has named an operation */
-    struct sr_timer *look; /* has the connection been made anew? */
-    uint64_t connections;  /* when it was looked last */
-    uint64_t quiet_ms;     /* since it was asked */
+    struct sr_timer *look; /* asks anyway */
     uint64_t look_ms;
     bool watch;
     char *operations[OPERATIONS_MAX];
@@ -59,27 +56,22 @@ static void ask(struct device *device)
 {
     const char *id = sr_agent_id(device->agent);
 
-    device->quiet_ms = 0;
     sr_agent_sendf(device->agent, "107,%s", id);
     sr_agent_sendf(device->agent, "108,%s", id);
 }
 
 /* What was made between two connections is not pushed by the second one. */
+static void connected(struct sr_agent *agent, void *arg)
+{
+    (void)agent;
+    ask(arg);
+}
+
 static void look(struct sr_agent *agent, struct sr_timer *timer, void *arg)
 {
-    struct device *device = arg;
-    struct sr_reporter_stats reporter;
-    struct sr_push_stats push;
-    uint64_t before = device->connections;
-
     (void)agent;
     (void)timer;
-    device->quiet_ms += device->look_ms;
-    sr_reporter_stats(device->reporter, &reporter);
-    sr_push_stats(device->push, &push);
-    device->connections = reporter.connects + push.handshakes;
-    if (device->connections != before || device->quiet_ms >= ASK_MS)
-        ask(device);
+    ask(arg);
 }
 
 /* --- what the device can do: each plugin says its part ------------------------------ */
@@ -156,6 +148,7 @@ static int report(struct device *device, const char *broker)
     if (sr_reporter_set_linger(device->reporter, LINGER_MS) ||
         sr_reporter_start(device->reporter))
         return -1;
+    sr_agent_on_connected(agent, connected, device);
     return broker ? 0
                   : sr_push_new(agent, &device->push) || sr_push_start(device->push);
 }
@@ -243,7 +236,7 @@ int main(int argc, char **argv)
 {
     static const char none[] = "mqtt://localhost"; /* known by its address */
     struct sr_options options = { .broker = none };
-    struct device device = { .look_ms = LOOK_MS };
+    struct device device = { .look_ms = ASK_MS };
     int end = end_of_options(argc, argv), rc;
 
     if (sr_options_parse(&options, end, argv))

@@ -115,7 +115,6 @@ static void run_agent(struct subject *subject)
     argv[n++] = subject->templates ? subject->templates : PLUGINS "/templates.txt";
     if (subject->watch)
         argv[n++] = "watch";
-    argv[n++] = "look=1";
     argv[n++] = lib;
     argv[n++] = "lib=" PLUGINS "/lib";
     argv[n++] = plugin;

@@ -235,6 +235,20 @@ static void unknown_devices_are_accepted_if_wanted(void **state)
     assert_int_equal(strncmp(fx->answer, "70,1,known,", 11), 0);
 }
 
+static void credentials_of_a_device_with_a_comma_are_rows(void **state)
+{
+    struct fixture *fx = *state;
+    struct sb_identity device = fx->bootstrap;
+
+    strcpy(device.device_id, "a,b\"c");
+    register_device(fx, "a,b\\\"c");
+    subscribe(fx, &device, "s/dcr");
+    assert_true(send(fx, &device, "s/ucr", ""));
+    accept_device(fx, "a,b\"c");
+    assert_true(send(fx, &device, "s/ucr", ""));
+    assert_non_null(strstr(fx->published, "\n70,t4711,\"device_a,b\"\"c\","));
+}
+
 static void credentials_come_over_mqtt(void **state)
 {
     struct fixture *fx = *state;
@@ -625,6 +639,7 @@ int main(void)
         TEST(the_longest_device_id_works),
         cmocka_unit_test_setup_teardown(unknown_devices_are_accepted_if_wanted,
                                         fixture_auto_accept, fixture_teardown),
+        TEST(credentials_of_a_device_with_a_comma_are_rows),
         TEST(credentials_come_over_mqtt),
         TEST(topics_are_refused_unless_known),
         TEST(a_refused_publish_is_answered_where_errors_go),

@@ -40,7 +40,8 @@ static void create(struct sb_rest *rest, const struct sb_call *call,
     int64_t agent;
 
     (void)args;
-    if (!sb_document_check(rest, call, SB_OPERATION, call->body, mandatory, &operation,
+    if (!check_status(call->body, reply) ||
+        !sb_document_check(rest, call, SB_OPERATION, call->body, mandatory, &operation,
                            reply))
         return;
     operation.time = sb_time_now();

@@ -649,6 +649,10 @@ static void an_operation_lives(void **state)
                      204);
     op(fx, "GET /devicecontrol/operations", NULL);
     assert_int_equal(count(fx, "operations"), 1);
+    assert_int_equal(op(fx, "POST /devicecontrol/operations",
+                        "{\"deviceId\":\"1\",\"status\":\"DONE\"}"),
+                     422);
+    assert_non_null(strstr(at(fx, "message"), "DONE"));
 }
 
 /* --- ownership -------------------------------------------------------------------------------- */

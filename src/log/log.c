@@ -111,11 +111,11 @@ static void drop(int reason)
 
 static int tell_missing(time_t now)
 {
-    char text[120], line[SR_LOG_LINE_MAX + 1], why[64] = "";
+    char text[120], line[SR_LOG_LINE_MAX + 1];
     int rc;
 
     snprintf(text, sizeof text, "lines missing here: %" PRIu64 " (%s)", out.missing,
-             strerror_r(out.reason, why, sizeof why));
+             strerror(out.reason));
     rc = put(line, sr_log_line(line, SR_LOG_WARNING, "log", text, now));
     if (rc == 0)
         out.missing = 0;

@@ -2,6 +2,7 @@
 #include "reporter/mqtt_transport.h"
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "loop/flood.h"
 #include "reporter/subscriptions.h"
 #include <smartrest/record.h>
@@ -21,7 +22,7 @@ enum { PUBLISH_OVERHEAD = 1 + 3 + 2 + 4 + 2 };
 #ifndef SR_TWIN_MS /* tests are less patient */
 #define SR_TWIN_MS (60 * 1000)
 #endif
-enum { TWIN_KICKS = 3 };
+enum { TWIN_KICKS = 5, BUSY_MS = 50 };
 
 /* A publish under way. */
 struct publish {
@@ -42,9 +43,10 @@ struct mqtt_transport {
     struct publish publishes[SR_WINDOW_MAX];
     struct sr_flood errors;   /* of the platform, in the log */
     char *client_id, *broker; /* as its URL */
-    unsigned kicks;           /* connections in a row that the broker closed soon */
-    bool twin;                /* it is told */
-    struct sr_deadline calm;  /* a connection has lasted: there is no twin any more */
+    unsigned kicks; /* idle connections that the broker closed soon, less busy ones */
+    uint64_t acked_ms;       /* the last publish; SR_NEVER */
+    bool twin;               /* it is told */
+    struct sr_deadline calm; /* a connection has lasted: there is no twin any more */
 };
 
 /* --- going up ----------------------------------------------------------- */
@@ -87,6 +89,7 @@ static void on_acked(void *arg, int message_id)
         return; /* an acknowledgement of nothing */
     ticket = publish->ticket;
     publish->ticket = 0;
+    t->acked_ms = sr_now_ms();
     sr_reporter_acked(t->reporter, ticket);
 }
 
@@ -252,10 +255,11 @@ static void tell_twin(struct mqtt_transport *t, const char *reason)
 {
     char text[1024];
 
-    snprintf(text, sizeof text,
-             "%.500s, %u times in a row soon after it was up: is there another client "
-             "with the id '%.300s'?",
-             reason, t->kicks, t->client_id);
+    snprintf(
+        text, sizeof text,
+        "%.500s, %u times soon after it was up, while it was idle: is there another client "
+        "with the id '%.300s'?",
+        reason, t->kicks, t->client_id);
     t->twin = true;
     sr_reporter_trouble(t->reporter, SR_TROUBLE_TWIN, text);
 }
@@ -270,18 +274,28 @@ static void on_calm(void *arg)
     set_patience(t);
 }
 
-/* A broker that goes on and off refuses connections in between; one that trips over a row does
- * so over the same one. */
+/* Had the connection to do with rows when it ended? */
+static bool is_busy(const struct mqtt_transport *t)
+{
+    for (int i = 0; i < SR_WINDOW_MAX; i++)
+        if (t->publishes[i].ticket)
+            return true;
+    return t->acked_ms != SR_NEVER && sr_now_ms() - t->acked_ms < BUSY_MS;
+}
+
+/* A twin ends a connection at any moment, most often an idle one. A bad line, or a broker that trips over
+ * a row, ends those under which something is sent; and one that goes on and off refuses connections in
+ * between, or resets them. */
 static void look_for_twin(struct mqtt_transport *t, const struct sr_mqtt_link_end *end,
-                          bool was_up, bool suspected, const char *reason)
+                          bool was_up, bool busy, const char *reason)
 {
     sr_deadline_clear(&t->calm);
-    if (suspected)
-        return;
-    if (was_up && end->closed && end->lasted_ms < SR_TWIN_MS)
+    if (!was_up || !end->closed || end->lasted_ms >= SR_TWIN_MS)
+        t->kicks = 0;
+    else if (!busy)
         t->kicks++;
     else
-        t->kicks = 0;
+        t->kicks -= t->kicks > 0;
     if (t->kicks >= TWIN_KICKS)
         tell_twin(t, reason);
 }
@@ -290,16 +304,16 @@ static void on_down(void *arg, bool was_up, const char *reason)
 {
     struct mqtt_transport *t = arg;
     struct sr_mqtt_link_end end = sr_mqtt_link_end(t->mqtt);
-    bool suspected;
+    bool busy = is_busy(t);
 
     memset(t->publishes, 0, sizeof t->publishes);
     sr_subscriptions_reset(&t->subs);
     sr_deadline_clear(&t->subscribe_deadline);
     if (end.connack == 4 || end.connack == 5)
         sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, reason);
-    suspected = sr_reporter_down(
-        t->reporter, was_up ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED, reason);
-    look_for_twin(t, &end, was_up, suspected, reason);
+    sr_reporter_down(t->reporter, was_up ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED,
+                     reason);
+    look_for_twin(t, &end, was_up, busy, reason);
     set_patience(t);
 }
 
@@ -395,6 +409,7 @@ int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
         return SR_E_NOMEM;
     t->base.ops = &ops;
     t->reporter = reporter;
+    t->acked_ms = SR_NEVER;
     t->client_id = strdup(options->client_id ? options->client_id : "");
     t->broker = name_broker(options);
     rc = !t->client_id || !t->broker ? SR_E_NOMEM : add_topics(t, xids, count);

@@ -227,17 +227,60 @@ static void a_twin_is_noticed_and_named_and_forgotten(void **state)
 {
     struct fixture *fx = *state;
 
-    fx->arg = 4;
+    fx->arg = 6;
     with_broker(fx, kick);
     sr_agent_on_trouble(fx->agent, note_trouble, fx);
     start(fx);
     run_until(fx->agent, strstr(fx->heard, "ends"));
     assert_string_equal(fx->heard, "twin begins;twin ends;");
     assert_true(logged(fx, "'d:gw-0001'"));
-    assert_int_equal(broker_connections(fx->broker), 5);
+    assert_int_equal(broker_connections(fx->broker), 7);
     assert_int_equal(times_logged(fx, "trying again"),
-                     3); /* then it is a twin, said once */
-    assert_int_equal(times_logged(fx, "connected again"), 2);
+                     5); /* then it is a twin, said once */
+    assert_int_equal(times_logged(fx, "connected again"), 4);
+}
+
+/* Of a hundred publishes so many end the connection, half of them behind the acknowledgement. */
+static void drop_some(struct broker_connection *connection, void *arg)
+{
+    const struct fixture *fx = arg;
+    unsigned dice = broker_number(connection) * 2654435761u;
+    const struct packet *p;
+
+    if (!broker_welcome(connection))
+        return;
+    while ((p = broker_next_publish(connection))) {
+        bool drops;
+
+        dice = dice * 1664525u + 1013904223u;
+        drops = (dice >> 16) % 100 < (unsigned)fx->arg;
+        if (!drops || dice >> 31)
+            broker_puback(connection, p->id);
+        if (drops)
+            return;
+    }
+}
+
+static void a_line_that_drops_is_no_twin(void **state)
+{
+    static const int percent[] = { 5, 20, 50, 80 };
+    struct fixture *fx = *state;
+
+    for (int i = 0; i < 4; i++) {
+        fx->arg = percent[i];
+        with_broker(fx, drop_some);
+        sr_agent_on_trouble(fx->agent, note_trouble, fx);
+        sr_reporter_set_batch(fx->reporter, 1);
+        sr_reporter_set_window(fx->reporter, 1);
+        for (int n = 0; n < 20; n++)
+            assert_int_equal(sr_agent_send(fx->agent, "1", SR_PRIO_BUF), 0);
+        start(fx);
+        run_until(fx->agent, stats_of(fx).rows_acked >= 18);
+        assert_string_equal(fx->heard, "");
+        fx->agent = sr_agent_free(fx->agent);
+        broker_stop(fx->broker);
+        fx->broker = NULL;
+    }
 }
 
 static void two_lost_connections_are_no_twin(void **state)
@@ -346,6 +389,7 @@ int main(void)
         TEST(a_device_that_is_gone_is_noticed),
         TEST(what_else_is_not_there_says_nothing_of_the_device),
         TEST(a_twin_is_noticed_and_named_and_forgotten),
+        TEST(a_line_that_drops_is_no_twin),
         TEST(two_lost_connections_are_no_twin),
         TEST(a_server_may_say_how_long_to_wait),
         TEST(what_a_server_says_about_waiting_has_to_make_sense),

@@ -9,7 +9,9 @@
 #ifndef SR_BACKOFF_FIRST_MS /* tests are less patient */
 #define SR_BACKOFF_FIRST_MS 250
 #endif
+#ifndef SR_BACKOFF_MAX_MS
 #define SR_BACKOFF_MAX_MS (60 * 1000)
+#endif
 
 struct sr_backoff {
     uint32_t next_ms; /* 0: no failure yet */

@@ -32,6 +32,10 @@ static enum receiver_answer on_payload(void *arg, const char *text, size_t len)
     struct lane *lane = arg;
     bool hangs_up = dice_percent(&lane->dice, lane->hang_ups);
 
+    if (lane->poison && memmem(text, len, lane->poison, strlen(lane->poison))) {
+        lane->poisoned++;
+        return RECEIVER_HANG_UP;
+    }
     lane->hung_up += hangs_up;
     if (!hangs_up || dice_percent(&lane->dice, 50))
         judge_payload(&lane->judge, text, len);

@@ -26,6 +26,8 @@ struct lane {
 
     /* How often the platform hangs up on a payload, and acknowledges late; per cent. */
     unsigned hang_ups, late;
+    const char *poison; /* and on each payload with this text in it; NULL: none */
+    unsigned poisoned;
 
     unsigned kills, kills_in[LEDGER_PHASES], kills_with_backlog, hung_up;
 };

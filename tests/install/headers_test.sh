@@ -31,7 +31,7 @@ for path in "$include"/smartrest/*.h; do
         compile "$header" "$compiler" -std=c11 $strict -I"$include" -x c
     done
     for compiler in "$cxx" clang++; do
-        [ -n "$compiler" ] && command -v "$compiler" >/dev/null || continue
+        command -v "$compiler" >/dev/null || continue
         # shellcheck disable=SC2086
         compile "$header" "$compiler" -std=c++11 $strict -I"$include" -x c++
     done

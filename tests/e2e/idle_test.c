@@ -59,7 +59,8 @@ static long await_firing(struct program *agent, int n)
     return atol(nth(agent->text[0], "fired ", n));
 }
 
-/* From the 1st to the 8th firing 70 s pass: 7 timers, one PINGREQ, one PINGRESP. */
+/* From the 1st to the 8th firing 70 s pass: 7 timers, one PINGREQ, one PINGRESP. The PINGREQ may
+ * be due in the very millisecond of a timer, and goes in its turn. */
 static void idle_agent_wakes_for_its_deadlines_and_nothing_else(void **state)
 {
     struct program agent;
@@ -78,9 +79,9 @@ static void idle_agent_wakes_for_its_deadlines_and_nothing_else(void **state)
 
     print_message("turns of the loop: %ld, sleeps of the process: %ld\n", last - first,
                   after - before);
-    assert_int_equal(last - first, 7 + 2);
+    assert_in_range(last - first, 7 + 1, 7 + 2);
     /* The pipe to us may add one: the agent sleeps while its line is taken. */
-    assert_in_range(after - before, 7 + 2 - 1, 7 + 2 + 1);
+    assert_in_range(after - before, last - first - 1, last - first + 1);
     program_kill(&agent);
 }
 

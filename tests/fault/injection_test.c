@@ -50,9 +50,10 @@ static void all_is_well(void)
     atomic_store(&disk.short_writes, 0);
 }
 
-int __real_openat(int dir, const char *name, int flags, ...);
-int __wrap_openat(int dir, const char *name, int flags, ...);
-int __wrap_openat(int dir, const char *name, int flags, ...)
+/* With _FILE_OFFSET_BITS=64 the linker knows calls with an offset by these names. */
+int __real_openat64(int dir, const char *name, int flags, ...);
+int __wrap_openat64(int dir, const char *name, int flags, ...);
+int __wrap_openat64(int dir, const char *name, int flags, ...)
 {
     va_list args;
     mode_t mode;
@@ -60,21 +61,22 @@ int __wrap_openat(int dir, const char *name, int flags, ...)
     va_start(args, flags);
     mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
     va_end(args);
-    return flags & O_CREAT && fails(OPEN) ? -1 : __real_openat(dir, name, flags, mode);
+    return flags & O_CREAT && fails(OPEN) ? -1
+                                          : __real_openat64(dir, name, flags, mode);
 }
 
-ssize_t __real_pwritev(int fd, const struct iovec *parts, int count, off_t offset);
-ssize_t __wrap_pwritev(int fd, const struct iovec *parts, int count, off_t offset);
-ssize_t __wrap_pwritev(int fd, const struct iovec *parts, int count, off_t offset)
+ssize_t __real_pwritev64(int fd, const struct iovec *parts, int count, off_t offset);
+ssize_t __wrap_pwritev64(int fd, const struct iovec *parts, int count, off_t offset);
+ssize_t __wrap_pwritev64(int fd, const struct iovec *parts, int count, off_t offset)
 {
     struct iovec part = parts[0];
 
     if (fails(WRITE))
         return -1;
     if (!hits(atomic_load(&disk.short_writes)))
-        return __real_pwritev(fd, parts, count, offset);
+        return __real_pwritev64(fd, parts, count, offset);
     part.iov_len = (part.iov_len + 1) / 2;
-    return __real_pwritev(fd, &part, 1, offset);
+    return __real_pwritev64(fd, &part, 1, offset);
 }
 
 #define WRAP_INT(name, call, parameters, arguments)        \
@@ -87,9 +89,9 @@ ssize_t __wrap_pwritev(int fd, const struct iovec *parts, int count, off_t offse
 
 WRAP_INT(fdatasync, SYNC, (int fd), (fd))
 WRAP_INT(fsync, SYNC, (int fd), (fd))
-WRAP_INT(fallocate, ALLOCATE, (int fd, int mode, off_t offset, off_t len),
+WRAP_INT(fallocate64, ALLOCATE, (int fd, int mode, off_t offset, off_t len),
          (fd, mode, offset, len))
-WRAP_INT(ftruncate, TRUNCATE, (int fd, off_t len), (fd, len))
+WRAP_INT(ftruncate64, TRUNCATE, (int fd, off_t len), (fd, len))
 WRAP_INT(renameat, RENAME, (int from_dir, const char *from, int to_dir, const char *to),
          (from_dir, from, to_dir, to))
 WRAP_INT(unlinkat, UNLINK, (int dir, const char *name, int flags), (dir, name, flags))
@@ -191,6 +193,28 @@ static void send_some(unsigned rows)
         rig_send(&rig, 20);
         rig_turn(&rig, 1);
     }
+}
+
+/* Else the tests below would pass without a fault. */
+static void each_call_can_be_made_to_fail(void **state)
+{
+    const struct iovec none = { 0 };
+
+    (void)state;
+    atomic_store(&disk.error, EDQUOT);
+    for (int i = 0; i < CALLS; i++)
+        atomic_store(&disk.percent[i], 100);
+    atomic_store(&disk.failed, 0);
+    assert_int_equal(openat(AT_FDCWD, "/dev/null", O_CREAT, 0600), -1);
+    assert_int_equal(pwritev(-1, &none, 1, 0), -1);
+    assert_int_equal(fdatasync(-1), -1);
+    assert_int_equal(fsync(-1), -1);
+    assert_int_equal(fallocate(-1, 0, 0, 1), -1);
+    assert_int_equal(ftruncate(-1, 0), -1);
+    assert_int_equal(renameat(-1, "", -1, ""), -1);
+    assert_int_equal(unlinkat(-1, "", 0), -1);
+    assert_int_equal(atomic_load(&disk.failed), 8);
+    all_is_well();
 }
 
 /* One kind of call fails now and then, alone and with the others. */
@@ -374,6 +398,7 @@ static void opening_without_memory_loses_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_call_can_be_made_to_fail),
         cmocka_unit_test_setup_teardown(calls_that_fail_now_and_then_lose_nothing,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_disk_that_fails_is_told_once_and_used_again,

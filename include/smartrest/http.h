@@ -51,8 +51,9 @@ struct sr_http_progress {
 /* What came of a request. Its pointers are valid during the call it is handed to. */
 struct sr_http_result {
     int rc;      /* 0: there is a status. SR_E_UNREACHABLE, also when the answer broke
-                          off; SR_E_TIMEOUT; SR_E_TOOBIG, the answer; SR_E_STOPPED, `data`
-                          said so; SR_E_IO, the file of a part; SR_E_NOMEM */
+                          off; SR_E_TIMEOUT; SR_E_TOOBIG, the answer, or its header (64
+                          KiB); SR_E_STOPPED, `data` said so; SR_E_IO, the file of a
+                          part; SR_E_NOMEM */
     long status; /* of HTTP, 0 if there is none */
     const char *body;  /* what has come of it; NUL-terminated behind `len` */
     size_t len;        /* bytes */

@@ -2,6 +2,7 @@
 #include "agent/agent_p.h"
 #include "base/device_id.h"
 #include "base/net.h"
+#include "base/redact.h"
 #include "loop/handles.h"
 #include "mqtt/topic.h"
 #include <smartrest/push.h>
@@ -205,6 +206,7 @@ int sr_agent_fail(struct sr_agent *agent, int rc, const char *format, ...)
     va_start(args, format);
     vsnprintf(agent->error, sizeof agent->error, format, args);
     va_end(args);
+    sr_redact(agent->error);
     for (char *c = agent->error; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = ' ';

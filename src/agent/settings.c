@@ -61,9 +61,11 @@ int sr_agent_set(struct sr_agent *agent, const char *name, const char *value)
     rc = sr_settings_set(&agent->settings, name, value, &reason);
     if (rc == SR_E_NOTFOUND)
         return sr_agent_fail(agent, rc, "there is no setting '%.100s'", name);
+    if (rc == SR_E_INVAL && strlen(value) > 100) /* cut, it might end in a password */
+        return sr_agent_fail(agent, rc, "setting %s: %s", name, reason);
     if (rc == SR_E_INVAL)
-        return sr_agent_fail(agent, rc, "setting %s cannot be '%.100s': %s", name,
-                             value, reason);
+        return sr_agent_fail(agent, rc, "setting %s cannot be '%s': %s", name, value,
+                             reason);
     if (rc)
         return sr_agent_fail(agent, rc, "out of memory");
     if (IS_ONE_OF(of_any_time, name)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/device_id.h"
+#include "base/redact.h"
 #include "base/url.h"
 #include "log/line.h"
 #include <errno.h>
@@ -62,6 +63,7 @@ static int refuse(struct reading *reading, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    sr_redact(text);
     sr_log_escape(line, sizeof line, text);
     fprintf(stderr, "%s: %s; try --help\n", reading->program, line);
     reading->options->exit_status = 2;

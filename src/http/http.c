@@ -179,8 +179,10 @@ int sr_http_post(struct sr_http *http, const struct sr_http_post *post, sr_http_
 
 static void finish(struct sr_http_request *request, CURLcode code)
 {
-    struct sr_http_result result = sr_http_request_result(request, code);
+    struct sr_http_result result;
 
+    sr_multi_redact(request->error);
+    result = sr_http_request_result(request, code);
     request->code = code;
     request->connection =
         sr_connections_number(&request->http->connections, request->easy);

@@ -382,9 +382,32 @@ static void a_head_without_end_is_too_big(void **state)
     serve(fx, answer_raw);
     ask_and_wait(fx, &call);
     assert_int_equal(fx->rc, SR_E_TOOBIG);
+    assert_non_null(strstr(fx->error, "header"));
     server_stop(fx->server);
     fx->server = NULL;
     free(head);
+}
+
+static void send_a_line_without_end(int fd, unsigned number, void *arg)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nX-Endless: ";
+
+    (void)number, (void)arg;
+    if (server_write(fd, head, sizeof head - 1))
+        while (server_write(fd, "12345678901234567890", 20))
+            ;
+}
+
+/* libcurl says that there is no memory. */
+static void a_line_of_the_head_without_end_is_too_big(void **state)
+{
+    struct fixture *fx = *state;
+    struct sr_http_call call = { 0 };
+
+    serve(fx, send_a_line_without_end);
+    ask_and_wait(fx, &call);
+    assert_int_equal(fx->rc, SR_E_TOOBIG);
+    assert_string_equal(fx->error, "the answer's header is larger than 64 KiB");
 }
 
 static void the_answer_may_be_streamed(void **state)
@@ -601,6 +624,34 @@ static void a_proxy_gets_the_request_whole(void **state)
     assert_true(head_begins(fx, 0, "GET http://platform.invalid/s HTTP/1.1\r\n"));
 }
 
+/* libcurl's own texts have all of the URL. */
+static void a_proxys_password_is_in_no_error(void **state)
+{
+    static const char *const proxies[] = {
+        "foo://user:s3cret@127.0.0.1:1",          "http://user:s3cret@127.0.0.1:1",
+        "http://user:s3cret@127.0.0.1:port",      "http://user:s3cret@[::1",
+        "http://user:s3cret@127.0.0.1:1:s3cret@", "us er:s3cret@ho st:99999",
+        "http://user:s3cret@name.invalid",
+    };
+    struct fixture *fx = *state;
+    struct sr_http_call call = { .url = "http://127.0.0.1:1/s" };
+    char longer[600] = "foo://user:s3cret";
+
+    memset(longer + strlen(longer), 's', 500);
+    strcat(longer, "@127.0.0.1:1");
+    for (size_t i = 0; i <= sizeof proxies / sizeof *proxies; i++) {
+        const struct sr_net net = { .proxy = i < sizeof proxies / sizeof *proxies
+                                                 ? proxies[i]
+                                                 : longer };
+
+        sr_http_free(fx->http);
+        assert_int_equal(sr_http_new(fx->loop, &net, &fx->http), 0);
+        ask_and_wait(fx, &call);
+        assert_true(fx->rc && *fx->error);
+        assert_null(strstr(fx->error, "s3cret"));
+    }
+}
+
 static void the_version_of_http_is_chosen(void **state)
 {
     const struct sr_net net = { .http_version = 10 }, wrong = { .http_version = 12 };
@@ -631,6 +682,7 @@ int main(void)
         TEST(headers_of_the_answer_are_found),
         TEST(a_redirect_is_an_answer),
         TEST(a_head_without_end_is_too_big),
+        TEST(a_line_of_the_head_without_end_is_too_big),
         TEST(the_answer_may_be_streamed),
         TEST(the_body_of_an_error_is_collected_all_the_same),
         TEST(streaming_ends_when_data_says_so),
@@ -642,6 +694,7 @@ int main(void)
         TEST(a_transfer_that_stalls_is_ended),
         TEST(requests_run_side_by_side),
         TEST(a_proxy_gets_the_request_whole),
+        TEST(a_proxys_password_is_in_no_error),
         TEST(the_version_of_http_is_chosen),
     };
 

@@ -2,10 +2,12 @@
 #include "http/multi.h"
 
 #include "base/fd.h"
+#include "base/redact.h"
 #include "base/tls.h"
 #include "loop/handles.h"
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A socket of libcurl's, watched. */
 struct socket_watch {
@@ -158,6 +160,13 @@ void *sr_multi_next(struct sr_multi *multi, CURLcode *ret_code)
         return transfer;
     }
     return NULL;
+}
+
+void sr_multi_redact(char error[CURL_ERROR_SIZE])
+{
+    if (strlen(error) == CURL_ERROR_SIZE - 1)
+        *error = '\0';
+    sr_redact(error);
 }
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose,

@@ -30,6 +30,10 @@ void sr_multi_release(struct sr_multi *multi);
 /* The next transfer that has ended, as CURLOPT_PRIVATE has it, or NULL. */
 void *sr_multi_next(struct sr_multi *multi, CURLcode *ret_code);
 
+/* Hides secrets in libcurl's text of an error: it names a proxy with its password. One that fills its
+ * buffer may be cut within: it becomes "". */
+void sr_multi_redact(char error[CURL_ERROR_SIZE]);
+
 /* What all our transfers have in common: only HTTP, no signals, proxy, TLS. Returns 0 or
  * a CURLcode. */
 int sr_multi_apply(CURL *easy, const struct sr_net *net);

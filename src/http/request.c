@@ -13,6 +13,12 @@
 
 enum { HEAD_MAX = 64 * 1024, METHOD_MAX = 32 };
 
+#if LIBCURL_VERSION_NUM >= 0x080600
+#define TOO_LARGE CURLE_TOO_LARGE
+#else
+#define TOO_LARGE CURLE_OUT_OF_MEMORY
+#endif
+
 /* --- the answer --------------------------------------------------------- */
 
 static bool fail(struct sr_http_request *request, int rc)
@@ -143,10 +149,23 @@ static int on_progress(void *arg, curl_off_t to_receive, curl_off_t received,
     return request->cancelled;
 }
 
+/* A line of the head that is too long for libcurl: it calls that a lack of memory. */
+static bool is_head_endless(const struct sr_http_request *request, CURLcode code)
+{
+    curl_off_t first_byte_us = 0;
+
+    if (code != CURLE_OUT_OF_MEMORY && code != TOO_LARGE)
+        return false;
+    curl_easy_getinfo(request->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte_us);
+    return first_byte_us > 0 && !request->head_whole;
+}
+
 static int outcome(const struct sr_http_request *request, CURLcode code)
 {
     if (request->failed)
         return request->failed;
+    if (is_head_endless(request, code))
+        return SR_E_TOOBIG;
     switch (code) {
     case CURLE_OK: /* also when the connection ended within the head */
         return request->head_whole ? 0 : SR_E_UNREACHABLE;
@@ -163,7 +182,8 @@ static const char *describe(const struct sr_http_request *request, int rc,
     if (!rc)
         return "";
     if (rc == SR_E_TOOBIG)
-        return "the answer is larger than the limit";
+        return request->head_whole ? "the answer is larger than the limit"
+                                   : "the answer's header is larger than 64 KiB";
     if (request->failed)
         return sr_strerror(rc);
     if (code == CURLE_OK)

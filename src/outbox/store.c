@@ -24,9 +24,9 @@ static int open_dir(const char *dir)
 {
     const char *last = strrchr(dir, '/');
     char *parent;
-    int fd;
+    int fd, made = mkdir(dir, 0700), why = errno;
 
-    if (mkdir(dir, 0700) == 0) {
+    if (made == 0) {
         parent = last && last > dir ? strndup(dir, (size_t)(last - dir)) : NULL;
         fd = sr_fd_open(parent ? parent : last ? "/" : ".", O_RDONLY | O_DIRECTORY, 0);
         if (fd >= 0) {
@@ -35,7 +35,10 @@ static int open_dir(const char *dir)
         }
         free(parent);
     }
-    return sr_fd_open(dir, O_RDONLY | O_DIRECTORY, 0);
+    fd = sr_fd_open(dir, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0 && errno == ENOENT && made)
+        errno = why; /* that it is not there is not news: it is why it cannot be made */
+    return fd;
 }
 
 /* Locks are of the open file: a second store of this process gets none either. Returns 0 or -1

@@ -56,6 +56,21 @@ static void says_why_it_cannot_open(void **state)
     assert_non_null(strstr(fx->why, "Not a directory"));
 }
 
+/* Nobody can make a directory there, not even root. */
+static void says_why_it_cannot_make_its_directory(void **state)
+{
+    struct fixture *fx = *state;
+    struct sr_store *store;
+    char why[200];
+
+    assert_int_equal(access("/sys/kernel", F_OK), 0);
+    assert_int_equal(sr_store_open("/sys/kernel/smartrest-test", &fx->options, &store,
+                                   NULL, why, sizeof why),
+                     SR_E_IO);
+    assert_non_null(strstr(why, "/sys/kernel/smartrest-test: "));
+    assert_null(strstr(why, "No such file"));
+}
+
 static void a_directory_that_cannot_be_written_to_may_heal(void **state)
 {
     struct fixture *fx = *state;
@@ -866,6 +881,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(makes_the_directory_for_its_owner_only),
         test(says_why_it_cannot_open),
+        test(says_why_it_cannot_make_its_directory),
         test(a_directory_that_cannot_be_written_to_may_heal),
         test(has_one_owner_in_a_process),
         test(has_one_owner_among_processes),

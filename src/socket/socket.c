@@ -148,14 +148,15 @@ static void lose(struct sr_socket *s, int rc, const char *why)
 static void lose_by(struct sr_socket *s, CURLcode code)
 {
     int rc = SR_E_UNREACHABLE;
-    const char *why = *s->curl_error ? s->curl_error : curl_easy_strerror(code);
     char copy[CURL_ERROR_SIZE];
 
+    sr_multi_redact(s->curl_error);
     if (code == CURLE_OPERATION_TIMEDOUT)
         rc = SR_E_TIMEOUT;
     else if (code == CURLE_OUT_OF_MEMORY)
         rc = SR_E_NOMEM;
-    snprintf(copy, sizeof copy, "%s", why);
+    snprintf(copy, sizeof copy, "%s",
+             *s->curl_error ? s->curl_error : curl_easy_strerror(code));
     lose(s, rc, copy);
 }
 

@@ -578,6 +578,19 @@ static void it_may_be_freed_when_it_goes_down(void **state)
     assert_int_equal(fx->rc, SR_E_UNREACHABLE);
 }
 
+static void a_proxys_password_is_not_in_the_error(void **state)
+{
+    const struct sr_net net = { .proxy = "foo://user:s3cret@127.0.0.1:1" };
+    struct fixture *fx = *state;
+
+    sr_socket_free(fx->socket);
+    assert_int_equal(sr_socket_new(fx->loop, &net, &events, fx, &fx->socket), 0);
+    assert_int_equal(sr_socket_connect(fx->socket, "127.0.0.1", 9, false), 0);
+    run(fx);
+    assert_non_null(strstr(fx->error, "***@"));
+    assert_null(strstr(fx->error, "s3cret"));
+}
+
 static void nonsense_is_refused(void **state)
 {
     static const char *const hosts[] = {
@@ -760,6 +773,7 @@ int main(void)
         TEST(it_may_be_closed_from_inside_an_event),
         TEST(it_may_be_freed_from_inside_an_event),
         TEST(it_may_be_freed_when_it_goes_down),
+        TEST(a_proxys_password_is_not_in_the_error),
         TEST(nonsense_is_refused),
         TEST(tls_carries_ten_megabytes_both_ways),
         TEST(tls_verifies_certificates_and_names),

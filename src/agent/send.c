@@ -97,6 +97,8 @@ static int sendf(struct sr_agent *agent, int prio, const char *format, va_list a
     struct sr_row row;
     int rc;
 
+    if (!agent || !format)
+        return SR_E_INVAL;
     sr_row_init(&row, SR_ROW_MAX);
     sr_row_vformat(&row, format, args);
     rc = sr_row_error(&row);

@@ -75,7 +75,9 @@ SR_API int sr_agent_set_ca_file(struct sr_agent *agent, const char *path);
  * Runs the loop until done. Returns 0; SR_E_INVAL (server or device_id); SR_E_IO
  * (`path`); SR_E_UNREACHABLE, see sr_agent_set_wait(); SR_E_TIMEOUT, asked as often as
  * sr_agent_set_bootstrap_poll() says; SR_E_AUTH, bootstrap account refused; SR_E_REFUSED,
- * an HTTP status that no platform answers; SR_E_STOPPED; SR_E_NOMEM. */
+ * HTTP status 400, 413 or 422 of a server that is proved to be the platform; SR_E_STOPPED;
+ * SR_E_NOMEM. What is not the platform's answer (a captive portal's page or status) is an outage, and
+ * tried again. */
 SR_API int sr_agent_bootstrap(struct sr_agent *agent, const char *path);
 
 /* The account that asks for credentials; the default is the platform's published
@@ -136,8 +138,8 @@ SR_API int sr_template_register(struct sr_agent *agent, const char *srversion,
 /* Posts `rows` to the platform under the X-Id `xid` (NULL: none) with the agent's
  * credentials, and runs the loop until the answer is there; a network that fails is
  * tried again. *ret_answer is the agent's, valid until the next request, NUL-terminated.
- * Returns 0, or SR_E_UNREACHABLE, SR_E_AUTH, SR_E_REFUSED (an HTTP status that is not
- * 200), SR_E_TOOBIG (the answer), SR_E_STATE, SR_E_STOPPED, SR_E_NOMEM. */
+ * Returns 0, or SR_E_UNREACHABLE, SR_E_AUTH, SR_E_REFUSED (HTTP status 400,
+ * 413 or 422 of the platform; others are tried again), SR_E_TOOBIG (the answer), SR_E_STATE, SR_E_STOPPED, SR_E_NOMEM. */
 SR_API int sr_agent_request(struct sr_agent *agent, const char *xid, const char *rows,
                             const char **ret_answer, size_t *ret_len);
 

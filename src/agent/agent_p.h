@@ -13,6 +13,7 @@
 #include "loop/flood.h"
 #include "loop/loop.h"
 #include "outbox/outbox.h"
+#include "platform/prover.h"
 #include "reporter/reporter.h"
 #include <smartrest/agent.h>
 #include <smartrest/outbox.h>
@@ -84,7 +85,8 @@ struct sr_agent {
     struct sr_deadline contact; /* the reporter's time to reach its server */
     bool gave_up;               /* it is over */
 
-    char *answer; /* of the last request, NUL-terminated */
+    struct sr_prover prover; /* that the server of requests is the platform */
+    char *answer;            /* of the last request, NUL-terminated */
     size_t answer_len;
 
     uint64_t stop_signals; /* bit n - 1 for signal n */

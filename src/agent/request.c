@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests that look blocking: the loop runs until the answer is there, and a network
- * that fails is tried again. */
+ * that fails is tried again, as is whoever answers in the platform's place. */
 #include "agent/agent_p.h"
 #include "base/backoff.h"
+#include "platform/evidence.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,14 @@ enum { ANSWER_MAX = 1024 * 1024, TIMEOUT_MS = 30 * 1000 };
 /* One attempt. */
 struct attempt {
     struct sr_agent *agent;
+    const struct sr_http_post *post;
+    struct sr_http_request *request; /* under way */
+    struct sr_question question;
     bool done;
     int rc;
     long status;
-    char reason[256];
+    bool platform; /* that is whose answer it is */
+    char reason[320];
 };
 
 static void keep_answer(struct sr_agent *agent, const char *body, size_t len)
@@ -35,47 +40,133 @@ static void keep_answer(struct sr_agent *agent, const char *body, size_t len)
     agent->answer_len = len;
 }
 
+/* --- whose answer is it? -------------------------------------------------- */
+
+static enum sr_evidence weigh(const struct attempt *attempt,
+                              const struct sr_http_result *result)
+{
+    uint64_t lines = sr_evidence_lines(attempt->post->body, attempt->post->len);
+
+    if (!attempt->post->len) /* a check, which has an answer without a line */
+        lines = 1;
+    return result->rc ? sr_evidence_weigh_cut(result->body, result->len, lines)
+                      : sr_evidence_weigh(result->body, result->len, lines);
+}
+
+static void on_proof(void *arg, enum sr_proof proof, const char *why)
+{
+    struct attempt *attempt = arg;
+
+    attempt->done = true;
+    attempt->platform = proof == SR_PROOF_YES;
+    snprintf(attempt->reason, sizeof attempt->reason, "%s", why);
+}
+
+/* To bootstrap's question nothing is an answer, too, and means no more than "not yet": that needs no
+ * proof. Returns whether it is known now whose the answer is. */
+static bool find_out(struct attempt *attempt, const struct sr_http_result *result)
+{
+    struct sr_agent *agent = attempt->agent;
+
+    if (!attempt->post->x_id) {
+        attempt->platform = true;
+        return true;
+    }
+    attempt->rc =
+        sr_prover_ask(&agent->prover, agent->http, attempt->post, result,
+                      &attempt->question, on_proof, attempt, &attempt->request);
+    return attempt->rc != 0;
+}
+
+/* Returns whether that is known now. */
+static bool judge(struct attempt *attempt, const struct sr_http_result *result)
+{
+    struct sr_prover *prover = &attempt->agent->prover;
+    enum sr_evidence evidence = weigh(attempt, result);
+
+    if (evidence == SR_EVIDENCE_GOOD)
+        sr_prover_learn(prover, result);
+    attempt->platform =
+        evidence == SR_EVIDENCE_GOOD ||
+        (evidence == SR_EVIDENCE_WEAK && sr_prover_trusts(prover, result));
+    if (attempt->platform || result->rc)
+        return true;
+    if (evidence == SR_EVIDENCE_WEAK)
+        return find_out(attempt, result);
+    sr_evidence_describe(attempt->reason, sizeof attempt->reason,
+                         sr_http_header(result, "Content-Type"), result->body,
+                         result->len);
+    return true;
+}
+
+/* The platform says 200. Of others' words only a refusal by a server that is proved counts. */
+static void judge_status(struct attempt *attempt, const struct sr_http_result *result)
+{
+    bool ours = result->status == 401 || result->status == 403 ||
+                result->status == 408 || result->status == 429 || result->status >= 500;
+
+    attempt->platform = sr_prover_trusts(&attempt->agent->prover, result) ||
+                        (result->len && weigh(attempt, result) == SR_EVIDENCE_GOOD);
+    snprintf(attempt->reason, sizeof attempt->reason, "it answered with status %ld%s",
+             result->status, ours ? "" : ", as the platform does not");
+}
+
 static void on_answer(void *arg, const struct sr_http_result *result)
 {
     struct attempt *attempt = arg;
 
     attempt->done = true;
+    attempt->request = NULL;
     attempt->rc = result->rc;
     attempt->status = result->status;
     snprintf(attempt->reason, sizeof attempt->reason, "%s", result->error);
-    if (result->rc)
-        return;
-    if (result->status != 200)
-        snprintf(attempt->reason, sizeof attempt->reason, "it answered with status %ld",
-                 result->status);
-    keep_answer(attempt->agent, result->body, result->len);
-    if (!attempt->agent->answer)
-        attempt->rc = SR_E_NOMEM;
+    if (!result->rc) {
+        keep_answer(attempt->agent, result->body, result->len);
+        if (!attempt->agent->answer)
+            attempt->rc = SR_E_NOMEM;
+    }
+    if (result->rc == SR_E_TOOBIG || (!attempt->rc && result->status == 200))
+        attempt->done = judge(attempt, result);
+    else if (!attempt->rc)
+        judge_status(attempt, result);
 }
+
+/* --- attempts --------------------------------------------------------------- */
 
 /* Runs the loop until the answer or its failure is in *attempt. Returns 0, SR_E_STOPPED,
  * SR_E_NOMEM, SR_E_INVAL. */
 static int try_once(struct sr_agent *agent, const struct sr_http_post *post,
                     struct attempt *attempt)
 {
-    struct sr_http_request *request;
     int rc;
 
-    *attempt = (struct attempt){ .agent = agent };
-    rc = sr_http_post(agent->http, post, on_answer, attempt, &request);
+    *attempt = (struct attempt){ .agent = agent, .post = post };
+    rc = sr_http_post(agent->http, post, on_answer, attempt, &attempt->request);
     if (rc)
         return rc;
     rc = sr_loop_run_until(agent->loop, &attempt->done);
     if (rc && !attempt->done)
-        sr_http_cancel(request);
+        sr_http_cancel(attempt->request);
     return rc;
 }
 
+/* What the platform would say again. Whatever others say is an outage. */
 static bool may_heal(const struct attempt *attempt)
 {
     if (attempt->rc)
-        return attempt->rc == SR_E_UNREACHABLE || attempt->rc == SR_E_TIMEOUT;
-    return attempt->status == 408 || attempt->status == 429 || attempt->status >= 500;
+        return attempt->rc == SR_E_UNREACHABLE || attempt->rc == SR_E_TIMEOUT ||
+               (attempt->rc == SR_E_TOOBIG && !attempt->platform);
+    if (!attempt->platform)
+        return true;
+    switch (attempt->status) {
+    case 200:
+    case 400:
+    case 401:
+    case 403:
+    case 413:
+    case 422: return false;
+    default: return true;
+    }
 }
 
 /* The error of an attempt that will not heal, 0 if it went well. */

@@ -44,6 +44,7 @@ static enum sr_proof judge(const struct sr_question *question,
                              result->body, result->len);
         return SR_PROOF_NO;
     }
+    sr_prover_learn(question->prover, result); /* of this connection in any case */
     if (sr_http_connection(result) == question->connection)
         return SR_PROOF_YES;
     snprintf(why, size,
@@ -58,8 +59,6 @@ static void on_answer(void *arg, const struct sr_http_result *result)
     char why[320] = "";
     enum sr_proof proof = judge(question, result, why, sizeof why);
 
-    if (proof == SR_PROOF_YES)
-        sr_prover_learn(question->prover, result);
     question->fn(question->arg, proof, why);
 }
 

@@ -5,6 +5,8 @@
 
 /* table[k][b]: what byte b does to the checksum when k zero bytes follow it. */
 static uint32_t table[8][256];
+/* Which b has table[0][b] with these highest bits: each is there once. */
+static uint8_t by_top[256];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void make_table(void)
@@ -17,6 +19,7 @@ static void make_table(void)
         for (int bit = 0; bit < 8; bit++)
             crc = (crc >> 1) ^ (crc & 1 ? polynomial : 0);
         table[0][b] = crc;
+        by_top[crc >> 24] = (uint8_t)b;
     }
     for (int k = 1; k < 8; k++)
         for (int b = 0; b < 256; b++) {
@@ -49,5 +52,19 @@ uint32_t sr_crc32c(uint32_t crc, const void *bytes, size_t len)
     }
     while (len--)
         crc = (crc >> 8) ^ table[0][(crc ^ *p++) & 0xff];
+    return ~crc;
+}
+
+uint32_t sr_crc32c_before(uint32_t crc, const void *bytes, size_t len)
+{
+    const unsigned char *p = bytes;
+
+    pthread_once(&once, make_table);
+    crc = ~crc;
+    while (len--) {
+        uint8_t b = by_top[crc >> 24];
+
+        crc = (crc ^ table[0][b]) << 8 | (uint8_t)(b ^ p[len]);
+    }
     return ~crc;
 }

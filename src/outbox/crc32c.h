@@ -10,4 +10,7 @@
 /* The checksum of `len` bytes behind those that gave `crc`; 0 at first. */
 uint32_t sr_crc32c(uint32_t crc, const void *bytes, size_t len);
 
+/* The other way round: what sr_crc32c() began with to end with `crc`. */
+uint32_t sr_crc32c_before(uint32_t crc, const void *bytes, size_t len);
+
 #endif

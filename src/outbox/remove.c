@@ -120,7 +120,11 @@ static int try_lock(const struct removal *removal)
 
 static int remove_all(struct removal *removal, uint64_t through)
 {
-    struct sr_store_options options = { .cap = NO_CAP, .sync = SR_SYNC_ROW };
+    struct sr_store_options options = {
+        .cap = NO_CAP,
+        .sync = SR_SYNC_ROW,
+        .boot_tag = sr_clock_now(&sr_system_clock).boot_tag,
+    };
     struct sr_store_recovery recovery;
     struct sr_store *store;
     int rc = sr_store_open(removal->dir, &options, &store, &recovery, removal->why,

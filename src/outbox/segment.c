@@ -224,20 +224,34 @@ static bool all_zero(const uint8_t *bytes, size_t len)
     return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
 }
 
-int sr_segment_open(struct sr_segment_reader *reader, const void *bytes, size_t len)
+void sr_segment_read(struct sr_segment_reader *reader,
+                     const struct sr_segment_header *header, const void *bytes,
+                     size_t len)
 {
     *reader = (struct sr_segment_reader){
         .bytes = bytes,
         .len = len,
+        .offset = SR_SEGMENT_HEADER,
+        .header = *header,
         .why = "",
         .patience = 4 * (uint64_t)len + SR_RECORD_MAX,
     };
+}
+
+int sr_segment_open(struct sr_segment_reader *reader, const void *bytes, size_t len)
+{
+    static const struct sr_segment_header none;
+    const char *why;
+
+    sr_segment_read(reader, &none, bytes, len);
+    reader->offset = 0;
     if (all_zero(bytes, len))
         return SR_E_END;
-    reader->why = get_header(bytes, len, &reader->header);
-    if (reader->why)
+    why = get_header(bytes, len, &reader->header);
+    if (why) {
+        reader->why = why;
         return SR_E_CORRUPT;
-    reader->why = "";
+    }
     reader->offset = SR_SEGMENT_HEADER;
     return 0;
 }

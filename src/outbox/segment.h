@@ -79,6 +79,16 @@ struct sr_segment_reader {
  * version that is not known: reader->why says what. */
 int sr_segment_open(struct sr_segment_reader *reader, const void *bytes, size_t len);
 
+/* The same with a header that is known, from behind its place on. */
+void sr_segment_read(struct sr_segment_reader *reader,
+                     const struct sr_segment_header *header, const void *bytes,
+                     size_t len);
+/* The header of segment `number`, which is damaged, as its records tell it: at least two of them,
+ * one behind the other, or one if the damage has spared the salt. Returns 0; SR_E_CORRUPT: they do
+ * not, or the file is of another version. */
+int sr_segment_mend(const void *bytes, size_t len, uint64_t number,
+                    struct sr_segment_header *ret_header);
+
 /* The next record; its texts are in the bytes. Returns 0; SR_E_END; SR_E_CORRUPT: reader->offset
  * is where the damage begins, reader->why says what is wrong. */
 int sr_segment_next(struct sr_segment_reader *reader,

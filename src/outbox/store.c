@@ -103,6 +103,7 @@ static int allocate(const char *dir, const struct sr_store_options *options,
     store->disk = options->disk ? options->disk : &sr_system_disk;
     store->policy = options->sync;
     store->sync_ms = options->sync_ms;
+    store->boot_tag = options->boot_tag;
     store->next_seq = store->next_number = 1;
     sr_store_set_cap(store, options->cap);
     store->dir_name = strdup(dir);

@@ -33,6 +33,7 @@ struct sr_store_options {
     uint64_t cap; /* bytes of files, at least SR_STORE_CAP_MIN; holds across restarts */
     enum sr_store_sync sync;
     unsigned sync_ms;
+    uint32_t boot_tag;          /* of this boot, see struct sr_instant; 0: not known */
     const struct sr_disk *disk; /* NULL: the system's */
 };
 enum { SR_STORE_CAP_MIN = 256 * 1024 };
@@ -55,8 +56,11 @@ struct sr_entry {
 
 /* What opening found, for the log and the caller's counters. */
 struct sr_store_recovery {
-    uint64_t rows;          /* live */
-    uint64_t rows_lost;     /* as the numbers of their neighbours tell; damaged parts */
+    uint64_t rows;      /* live */
+    uint64_t rows_lost; /* as the numbers of their neighbours tell; damaged parts */
+    uint64_t
+        rows_doubtful; /* in front of all files: they may have been lost, or done just
+                               before a power cut, which took the note of that */
     unsigned files_damaged; /* set aside under the name *.damaged */
     char note[256]; /* both, and the first damage: file, offset, reason; "" if none */
 };

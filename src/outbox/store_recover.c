@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GAPS_MAX = 64 };
+enum { GAPS_MAX = 1024 };
 
 /* Numbers that rows may have had which are in no file. */
 struct recovery {
@@ -26,8 +26,14 @@ struct recovery {
     bool any;          /* has there been one? */
     struct sr_range gaps[GAPS_MAX];
     size_t gap_count;
-    char first[192]; /* damage, as the note tells it; "" if none */
-    bool uncounted;  /* rows may be lost of which no neighbour tells */
+    bool absent[GAPS_MAX]; /* of a gap: it is between two files, and not in one */
+    uint64_t front;        /* so many numbers are before the first file */
+    bool knows_done;       /* a snapshot was read */
+    unsigned empty;        /* files without a byte since the last segment */
+    uint64_t first_empty;  /* number of the first of them */
+    bool unread;           /* a file was not read to its end, and the next not begun */
+    char first[192];       /* damage, as the note tells it; "" if none */
+    bool uncounted;        /* rows may be lost of which no neighbour tells */
     struct sr_snapshot snapshot;
 };
 
@@ -220,14 +226,17 @@ static size_t trim(const uint8_t *bytes, size_t len)
     return len;
 }
 
-static void add_gap(struct recovery *r, uint64_t first, uint64_t last)
+static void add_gap(struct recovery *r, uint64_t first, uint64_t last, bool absent)
 {
     if (first > last)
         return;
-    if (r->gap_count == GAPS_MAX) /* what is between may count, too */
+    if (r->gap_count == GAPS_MAX) { /* what is between may count, too */
         r->gaps[GAPS_MAX - 1].last = last;
-    else
-        r->gaps[r->gap_count++] = (struct sr_range){ first, last };
+        r->absent[GAPS_MAX - 1] = false;
+        return;
+    }
+    r->absent[r->gap_count] = absent;
+    r->gaps[r->gap_count++] = (struct sr_range){ first, last };
 }
 
 static bool is_last(const struct recovery *r, const struct file *file)
@@ -304,6 +313,7 @@ static void take_snapshot(struct recovery *r, const struct sr_segment_record *re
 
     if (sr_snapshot_decode(record, &r->snapshot) || r->snapshot.next > STORE_SEQ_MAX)
         return;
+    r->knows_done = true;
     store->losses = r->snapshot.losses;
     if (r->snapshot.next > store->next_seq)
         store->next_seq = r->snapshot.next;
@@ -373,7 +383,7 @@ static void read_records(struct recovery *r, struct file *file,
         if (record.kind != SR_RECORD_ROW)
             continue;
         if (hole)
-            add_gap(r, r->expected, record.entry.seq - 1);
+            add_gap(r, r->expected, record.entry.seq - 1, false);
         hole = false;
         seen = record.entry.seq;
         take_row(r, segment, &record);
@@ -401,7 +411,31 @@ static void finish_segment(struct recovery *r, struct file *file,
     sr_sync_suspect(store, file->number);
 }
 
-/* Numbers before its base were given to rows of earlier ones. */
+/* They have had rows: what was just begun is the last. */
+static void count_emptied(struct recovery *r)
+{
+    char name[SR_SEGMENT_NAME_MAX];
+
+    sr_store_name(name, r->first_empty);
+    if (r->empty && !r->first[0])
+        snprintf(r->first, sizeof r->first, "%s: emptied, removed", name);
+    r->told->files_damaged += r->empty;
+    r->empty = 0;
+}
+
+/* Numbers before its base were given to rows of earlier ones. Are there none, it depends on what is
+ * done: count_lost(). */
+static void look_before(struct recovery *r, uint64_t base)
+{
+    if (base <= r->expected)
+        return;
+    if (r->store->count == 1 && !r->any)
+        r->front = base - 1;
+    else
+        add_gap(r, r->expected, base - 1, !r->unread);
+    r->expected = base;
+}
+
 static struct segment *begin_segment(struct recovery *r,
                                      const struct sr_segment_header *header)
 {
@@ -416,11 +450,9 @@ static struct segment *begin_segment(struct recovery *r,
     segment->last =
         header->base - 1 > segment->above ? header->base - 1 : segment->above;
     segment->first = segment->last + 1;
-    if (header->base > r->expected) {
-        if (r->any)
-            add_gap(r, r->expected, header->base - 1);
-        r->expected = header->base;
-    }
+    count_emptied(r);
+    look_before(r, header->base);
+    r->unread = false;
     if (header->base > store->next_seq)
         store->next_seq = header->base;
     return segment;
@@ -447,6 +479,7 @@ static void cannot_read_on(struct recovery *r, struct file *file,
 
     file->damaged = true;
     note(r, file->name, file->len, strerror(file->err), false);
+    r->unread = true;
     if (!is_last(r, file))
         return; /* the base of the next one tells */
     if (r->store->next_seq < r->expected + rows)
@@ -459,23 +492,54 @@ static void cannot_read_on(struct recovery *r, struct file *file,
 static int reject(struct recovery *r, struct file *file, const char *why)
 {
     file->damaged = true;
-    if (!r->any || is_last(r, file))
+    if (is_last(r, file))
         r->uncounted = true;
     note(r, file->name, 0, why, true);
     return sr_store_rename_aside(r->store, file->name);
 }
 
-static int read_segment(struct recovery *r, struct file *file)
+/* One that was just begun, unless a segment follows: count_emptied(). */
+static int remove_empty(struct recovery *r, const struct file *file)
 {
     struct sr_store *store = r->store;
+
+    store->disk->unlink(store->disk->arg, store->dir, file->name);
+    if (r->empty++ == 0)
+        r->first_empty = file->number;
+    return 0;
+}
+
+/* Its records are worth as much as before. If it cannot be written the same is done next time. */
+static int mend_header(struct recovery *r, struct file *file,
+                       struct sr_segment_reader *reader)
+{
+    struct sr_store *store = r->store;
+    struct iovec part = { file->bytes, SR_SEGMENT_HEADER };
+    struct sr_segment_header header;
+    bool kept;
+
+    if (sr_segment_mend(file->bytes, file->len, file->number, &header) ||
+        header.base >= STORE_SEQ_MAX)
+        return SR_E_CORRUPT;
+    kept = !sr_store_set_aside(store, file->name, file->bytes, SR_SEGMENT_HEADER);
+    note(r, file->name, 0, reader->why, kept);
+    file->damaged = true;
+    sr_segment_put_header(&header, file->bytes);
+    if (kept && sr_store_write(store, file->fd, &part, 1, 0))
+        sr_store_fail(store, file->name, "cannot write", errno);
+    return sr_segment_open(reader, file->bytes, file->len);
+}
+
+static int read_segment(struct recovery *r, struct file *file)
+{
     struct sr_segment_reader reader = { .offset = 0 };
     struct segment *segment;
     int rc = open_segment(file, &reader);
 
-    if (rc == SR_E_END && !file->err) { /* it was made, and the power went */
-        store->disk->unlink(store->disk->arg, store->dir, file->name);
-        return 0;
-    }
+    if (rc == SR_E_END && !file->err) /* it was made, and the power went */
+        return remove_empty(r, file);
+    if (rc == SR_E_CORRUPT && !file->err)
+        rc = mend_header(r, file, &reader);
     if (rc)
         return reject(r, file, file->err ? strerror(file->err) : reader.why);
     segment = begin_segment(r, &reader.header);
@@ -532,15 +596,51 @@ static int count_live(struct recovery *r)
     return 0;
 }
 
+/* A power cut may take the newest snapshot and spare the removal of a file whose rows it says are
+ * done. Then nobody knows whether rows before the first file are lost. */
+static bool power_may_have_been_cut(const struct recovery *r)
+{
+    uint32_t tag = r->store->boot_tag;
+
+    return !tag || sr_store_last_tag(r->store) != tag;
+}
+
+static void count_front(struct recovery *r)
+{
+    uint64_t rows = r->front ? sr_ranges_missing(&r->store->done, 1, r->front) : 0;
+
+    if (rows > 0 && !r->knows_done)
+        r->uncounted = true;
+    else if (power_may_have_been_cut(r) && !r->told->files_damaged)
+        r->told->rows_doubtful = rows;
+    else
+        r->told->rows_lost += rows;
+}
+
+/* What is in no file is told once: from now on it is as good as done. */
+static void forget_absent(struct recovery *r)
+{
+    struct sr_store *store = r->store;
+
+    for (size_t i = 0; i < r->gap_count; i++)
+        if (r->absent[i])
+            sr_store_add_done(store, r->gaps[i].first, r->gaps[i].last);
+    if (r->front)
+        sr_store_add_done(store, 1, r->front);
+    store->snapshot_due = r->told->rows_lost > 0 || r->told->rows_doubtful > 0;
+}
+
 static void count_lost(struct recovery *r)
 {
     struct sr_store *store = r->store;
 
     if (r->any && store->next_seq > r->expected)
-        add_gap(r, r->expected, store->next_seq - 1);
+        add_gap(r, r->expected, store->next_seq - 1, !r->unread);
     for (size_t i = 0; i < r->gap_count; i++)
         r->told->rows_lost +=
             sr_ranges_missing(&store->done, r->gaps[i].first, r->gaps[i].last);
+    count_front(r);
+    forget_absent(r);
 }
 
 /* Now that it is known what was lost. Rows may be missing without damage: when a file is. */
@@ -562,6 +662,17 @@ static void tell(const struct recovery *r)
         snprintf(told->note, sizeof told->note,
                  "no file damaged, %llu row%s lost: in none of the files", rows,
                  rows == 1 ? "" : "s");
+    else if (told->rows_doubtful > 0)
+        snprintf(
+            told->note, sizeof told->note,
+            "%llu rows before the first file are in none: lost, or acknowledged just "
+            "before the power was cut",
+            (unsigned long long)told->rows_doubtful);
+    else if (r->uncounted && r->front)
+        snprintf(
+            told->note, sizeof told->note,
+            "no snapshot is left: nobody knows whether rows before the first file are "
+            "lost");
 }
 
 int sr_store_recover(struct sr_store *store, struct sr_store_recovery *told)

@@ -411,6 +411,7 @@ static int begin(struct sr_outbox *box, const char *dir,
         return SR_E_NOMEM;
     }
     box->options = *options;
+    box->options.boot_tag = sr_clock_now(box->clock).boot_tag;
     rc = open_store(box, recovery, why, why_size);
     if (rc == SR_E_IO) {
         *recovery = (struct sr_store_recovery){ 0 };

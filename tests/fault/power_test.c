@@ -104,7 +104,9 @@ static void tell_done(struct sr_store *store, struct medium *medium)
 
 static struct medium *tell_story(const char *dir, enum sr_store_sync sync)
 {
-    const struct sr_store_options base = { SR_STORE_CAP_MIN, sync, 5, NULL };
+    const struct sr_store_options base = { .cap = SR_STORE_CAP_MIN,
+                                           .sync = sync,
+                                           .sync_ms = 5 };
     struct sr_store_options options = base;
     struct medium *medium = medium_start(dir);
     struct sr_store_recovery recovery;
@@ -216,7 +218,9 @@ static void remove_dir(const char *path)
 
 static struct sr_store *open_again(const char *dir, const struct sr_disk *disk)
 {
-    const struct sr_store_options options = { SR_STORE_CAP_MIN, SR_SYNC_ROW, 5, disk };
+    const struct sr_store_options options = {
+        .cap = SR_STORE_CAP_MIN, .sync = SR_SYNC_ROW, .sync_ms = 5, .disk = disk
+    };
     struct sr_store_recovery recovery;
     struct sr_store *store;
     char why[256] = "";

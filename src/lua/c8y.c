@@ -102,6 +102,7 @@ static int row_of_table(lua_State *L, int at)
             lua_pop(L, 1);
             row_of_table(L, lua_gettop(L));
             lua_remove(L, -2);
+            sr_lua_charge(L, 100 + lua_rawlen(L, -1) + lua_rawlen(L, -2));
             if (i > 1) {
                 lua_pushliteral(L, "\n");
                 lua_insert(L, -2);
@@ -114,6 +115,7 @@ static int row_of_table(lua_State *L, int at)
     lua_pop(L, 1);
     out = begin_row(L);
     for (lua_Integer i = 1; i <= count; i++) {
+        sr_lua_charge(L, 20);
         lua_rawgeti(L, at, i);
         add_value(L, out, -1);
         lua_pop(L, 1);
@@ -179,6 +181,7 @@ static void push_json(lua_State *L, const char *text, size_t len)
     for (size_t i = 0; i < len; i += n ? n : 1) {
         unsigned char c = (unsigned char)text[i];
 
+        sr_lua_charge(L, 1);
         n = character((const unsigned char *)text + i, len - i);
         if (c == '"' || c == '\\') {
             luaL_addchar(&out, '\\');
@@ -241,6 +244,7 @@ static int send_text(lua_State *L, int at, int prio, int options)
     const char *text = luaL_checklstring(L, at, &len);
     int rc;
 
+    sr_lua_charge(L, 1000 + len);
     if (strlen(text) != len) /* a NUL in it */
         rc = SR_E_SYNTAX;
     else if (options)

@@ -52,7 +52,9 @@ static int step(lua_State *L, lua_State *co, int args)
     }
     lua_xmove(L, co, args);
     plugin->no_wait += stuck;
+    sr_lua_limit_switch(plugin, co);
     status = sr_lua_resume(co, L, args, &results);
+    sr_lua_limit_switch(plugin, L);
     plugin->no_wait -= stuck;
     if (status == LUA_YIELD && waits_for_loop(plugin))
         return WAITS;

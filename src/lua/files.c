@@ -259,6 +259,10 @@ int sr_lua_open_files(lua_State *L)
     lua_pushnil(L); /* comes back in another form: process.c */
     lua_setfield(L, -2, "popen");
     close_stdin(L);
+    sr_lua_pay_all(L);
+    luaL_getmetatable(L, LUA_FILEHANDLE);
+    lua_getfield(L, -1, "__index");
+    sr_lua_pay_all(L);
     return 0;
 }
 

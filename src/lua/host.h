@@ -100,13 +100,16 @@ struct plugin {
 
     /* Memory. */
     size_t memory, memory_peak, memory_max;
+    size_t big; /* bytes of it in big blocks */
 
     /* Run time of the present stretch. */
     bool measured; /* the clock has been read: began_ns */
     uint64_t began_ns;
     bool expired;
-    int no_wait;  /* coroutines on the stack that cannot be left */
-    uint64_t ops; /* begun so far; each has a number */
+    size_t work;        /* units since the clock was last looked at */
+    lua_State *running; /* the coroutine, or NULL */
+    int no_wait;        /* coroutines on the stack that cannot be left */
+    uint64_t ops;       /* begun so far; each has a number */
 
     uint64_t loads, calls, failures, failures_in_a_row, dropped, refused, longest_ns;
     unsigned timer_count, handler_count, waiting;
@@ -205,12 +208,35 @@ void sr_lua_limit_end(struct plugin *plugin);
 /* Raises an error when the stretch has been too long. For C code that may go on for long,
  * and for what would get around the count of instructions. */
 void sr_lua_limit_check(lua_State *L);
+/* Sets the hook of a state. */
 void sr_lua_limit_hook(lua_State *L);
+/* Code of `to` runs from now on (NULL: none). Returns whose ran before. */
+lua_State *sr_lua_limit_switch(struct plugin *plugin, lua_State *to);
+
+/* Work in C is counted in units of some nanoseconds, a byte or an element each; after so many
+ * the clock is looked at, and an error raised when the stretch has been too long. Call it
+ * before or within whatever may go through more than a few hundred. */
+enum { SR_LUA_WORK = 1 << 19 };
+static inline void sr_lua_charge(lua_State *L, size_t units)
+{
+    struct plugin *plugin = *(struct plugin **)lua_getextraspace(L);
+
+    plugin->work += units;
+    if (plugin->work > SR_LUA_WORK || plugin->expired)
+        sr_lua_limit_check(L);
+}
+
+/* Has the function `name` of the table on top charge for its arguments and results, or all
+ * functions in C of it. Not for those that wait. */
+void sr_lua_pay(lua_State *L, const char *name);
+void sr_lua_pay_all(lua_State *L);
 
 /* --- what a plugin sees: each opens its part in a new state, protected ------- */
 
 int sr_lua_open_sandbox(lua_State *L);
 int sr_lua_open_strings(lua_State *L);
+int sr_lua_open_tables(lua_State *L);
+int sr_lua_open_code(lua_State *L);
 int sr_lua_open_coroutines(lua_State *L);
 int sr_lua_open_files(lua_State *L);
 int sr_lua_open_c8y(lua_State *L);

@@ -4,6 +4,8 @@
 
 #include <smartrest/log.h>
 
+enum { LINE = 2000 }; /* what it costs to write one */
+
 /* Upvalue: the level. More arguments than one are joined by tabs, as print() does. */
 static int write_line(lua_State *L)
 {
@@ -11,6 +13,7 @@ static int write_line(lua_State *L)
         (enum sr_log_level)lua_tointeger(L, lua_upvalueindex(1));
     const int count = lua_gettop(L);
     luaL_Buffer text;
+    const char *line;
 
     if (!sr_log_is_enabled(level))
         return 0;
@@ -19,10 +22,12 @@ static int write_line(lua_State *L)
         if (i > 1)
             luaL_addchar(&text, '\t');
         luaL_tolstring(L, i, NULL);
+        sr_lua_charge(L, LINE + 2 * lua_rawlen(L, -1));
         luaL_addvalue(&text);
     }
     luaL_pushresult(&text);
-    sr_log_write(level, sr_lua_plugin_of(L)->name, "%s", lua_tostring(L, -1));
+    line = lua_tostring(L, -1);
+    sr_log_write(level, sr_lua_plugin_of(L)->name, "%.*s", SR_LOG_LINE_MAX, line);
     return 0;
 }
 

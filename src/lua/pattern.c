@@ -9,7 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 200, STEPS = 20000 };
+enum { DEPTH_MAX = 200 };
 
 void sr_lua_match_init(struct match *m, lua_State *L, const char *text, size_t len,
                        const char *pattern_end)
@@ -18,17 +18,13 @@ void sr_lua_match_init(struct match *m, lua_State *L, const char *text, size_t l
     m->text = text;
     m->text_end = text + len;
     m->pattern_end = pattern_end;
-    m->steps = STEPS;
     m->depth = DEPTH_MAX;
     m->level = 0;
 }
 
 static void count_step(struct match *m)
 {
-    if (--m->steps)
-        return;
-    m->steps = STEPS;
-    sr_lua_limit_check(m->L);
+    sr_lua_charge(m->L, 1);
 }
 
 /* --- single characters ------------------------------------------------------------- */
@@ -109,7 +105,7 @@ static bool is_one(struct match *m, const char *at, const char *p, const char *e
     switch (*p) {
     case '.': return true;
     case '%': return in_named_class(c, (unsigned char)p[1]);
-    case '[': return in_set(c, p, end - 1);
+    case '[': sr_lua_charge(m->L, (size_t)(end - p)); return in_set(c, p, end - 1);
     default: return (unsigned char)*p == c;
     }
 }
@@ -210,6 +206,7 @@ static bool is_frontier(struct match *m, const char *at, const char *p, const ch
     int before = at == m->text ? '\0' : (unsigned char)at[-1];
     int here = at < m->text_end ? (unsigned char)*at : '\0';
 
+    sr_lua_charge(m->L, 2 * (size_t)(end - p));
     return !in_set(before, p, end - 1) && in_set(here, p, end - 1);
 }
 
@@ -223,6 +220,7 @@ static const char *match_reference(struct match *m, const char *at, int digit)
     if (m->captures[i].len == CAPTURE_POSITION)
         return NULL;
     len = (size_t)m->captures[i].len;
+    sr_lua_charge(m->L, len);
     if ((size_t)(m->text_end - at) < len || memcmp(m->captures[i].at, at, len) != 0)
         return NULL;
     return at + len;
@@ -263,6 +261,7 @@ static bool take_class(struct match *m, const char **at, const char **p,
     const char *end = class_end(m, *p);
     char sign = end < m->pattern_end ? *end : '\0';
 
+    sr_lua_charge(m->L, (size_t)(end - *p));
     *ret_found = NULL;
     switch (sign) {
     case '*': *ret_found = match_longest(m, *at, *p, end); return false;

@@ -19,9 +19,8 @@ struct match {
     lua_State *L;
     const char *text, *text_end;
     const char *pattern_end;
-    unsigned steps; /* until the clock is asked */
-    int depth;      /* of calls that may still be made */
-    int level;      /* captures */
+    int depth; /* of calls that may still be made */
+    int level; /* captures */
     struct capture captures[CAPTURES_MAX];
 };
 

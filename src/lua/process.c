@@ -15,7 +15,13 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { TIMEOUT_S = 60, GRACE_MS = 200, OUTPUT_MAX = 1 << 20, WORDS_MAX = 100 };
+enum {
+    TIMEOUT_S = 60,
+    GRACE_MS = 200,
+    OUTPUT_MAX = 1 << 20,
+    WORDS_MAX = 100,
+    STARTED = 100000 /* units: what it costs to start a process */
+};
 
 struct run;
 
@@ -365,6 +371,7 @@ static int begin(lua_State *L, enum form form, double timeout_s, size_t max)
     struct run *run;
 
     take_words(L, words);
+    sr_lua_charge(L, STARTED);
     run = calloc(1, sizeof *run);
     if (!run || sr_timer_new(plugin->lua->agent, (uint64_t)(timeout_s * 1000), on_time,
                              run, &run->timer)) {

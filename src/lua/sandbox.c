@@ -4,7 +4,8 @@
  * - code of Lua's virtual machine, which it does not check: source only, everywhere;
  * - finalizers in Lua, which run without hook, so that nothing could end them, and the
  *   metatables of objects made in C, into which one could be put;
- * - functions that run in C for as long as they are told to; C code that runs a handler of
+ * - functions that run in C for as long as they are told to (see also strings.c, tables.c,
+ *   code.c); C code that runs a handler of
  *   the plugin's with hooks off (xpcall's, inside of the hook);
  * - what belongs to the process: exit, locale, stdin; and the debug library. */
 #include "lua/host.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONG = 4 << 20 }; /* elements that a single call may go through */
+enum { DATE_MAX = 1000 }; /* bytes of a format */
 
 /* Calls upvalue 1, the function of Lua's that this one stands for, with all arguments. */
 static int pass_on(lua_State *L)
@@ -38,45 +39,6 @@ static void remove_field(lua_State *L, const char *name)
 }
 
 /* --- base ------------------------------------------------------------------------ */
-
-/* Argument `at` is the mode: source. */
-static int with_mode(lua_State *L, int at)
-{
-    if (lua_gettop(L) < at)
-        lua_settop(L, at);
-    lua_pushliteral(L, "t");
-    lua_replace(L, at);
-    return pass_on(L);
-}
-
-static int load_text(lua_State *L)
-{
-    return with_mode(L, 3);
-}
-
-static int load_text_file(lua_State *L)
-{
-    luaL_checkstring(L, 1); /* else it would be stdin */
-    return with_mode(L, 2);
-}
-
-static int all_results(lua_State *L, int status, lua_KContext context)
-{
-    (void)status;
-    (void)context;
-    return lua_gettop(L) - 1;
-}
-
-static int do_file(lua_State *L)
-{
-    const char *path = luaL_checkstring(L, 1);
-
-    lua_settop(L, 1);
-    if (luaL_loadfilex(L, path, "t"))
-        return lua_error(L);
-    lua_callk(L, 0, LUA_MULTRET, 0, all_results);
-    return all_results(L, LUA_OK, 0);
-}
 
 static int get_metatable(lua_State *L)
 {
@@ -105,8 +67,11 @@ static int collect_garbage(lua_State *L)
     const char *what = luaL_optstring(L, 1, "collect");
 
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
-        if (!strcmp(what, allowed[i]))
+        if (!strcmp(what, allowed[i])) {
+            if (strcmp(what, "count") && strcmp(what, "isrunning"))
+                sr_lua_charge(L, sr_lua_plugin_of(L)->memory / 4);
             return pass_on(L);
+        }
     lua_pushinteger(L, 0);
     return 1;
 }
@@ -155,76 +120,16 @@ static void open_base(lua_State *L)
     const bool files = !(sr_lua_plugin_of(L)->lua->options.deny & SR_LUA_FILES);
 
     luaL_requiref(L, "_G", luaopen_base, 1);
-    put_before(L, "load", load_text);
     put_before(L, "getmetatable", get_metatable);
     put_before(L, "setmetatable", set_metatable);
     put_before(L, "collectgarbage", collect_garbage);
-    if (files) {
-        put_before(L, "loadfile", load_text_file);
-        put_before(L, "dofile", do_file);
-    } else {
+    sr_lua_pay(L, "tonumber");
+    if (!files) {
         remove_field(L, "loadfile");
         remove_field(L, "dofile");
     }
     lua_pushcfunction(L, xpcall);
     lua_setfield(L, -2, "xpcall");
-    lua_pop(L, 1);
-}
-
-/* --- table -------------------------------------------------------------------------- */
-
-/* A border of a table may be far beyond what is in it. */
-static void check_length(lua_State *L, lua_Integer max)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    if (luaL_getmetafield(L, 1, "__len") != LUA_TNIL)
-        luaL_error(L, "not for tables with a length of their own (__len)");
-    luaL_argcheck(L, luaL_len(L, 1) <= max, 1, "too long");
-}
-
-static int bounded(lua_State *L)
-{
-    check_length(L, LONG);
-    return pass_on(L);
-}
-
-static int sort(lua_State *L)
-{
-    check_length(L, LONG / 4);
-    return pass_on(L);
-}
-
-static void check_range(lua_State *L, lua_Integer from, lua_Integer to)
-{
-    if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from >= LONG)
-        luaL_error(L, "too many elements");
-}
-
-static int concat(lua_State *L)
-{
-    lua_Integer from = luaL_optinteger(L, 3, 1);
-
-    if (lua_isnoneornil(L, 4))
-        check_length(L, LONG);
-    else
-        check_range(L, from, luaL_checkinteger(L, 4));
-    return pass_on(L);
-}
-
-static int move(lua_State *L)
-{
-    check_range(L, luaL_checkinteger(L, 2), luaL_checkinteger(L, 3));
-    return pass_on(L);
-}
-
-static void open_table(lua_State *L)
-{
-    luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
-    put_before(L, "insert", bounded);
-    put_before(L, "remove", bounded);
-    put_before(L, "sort", sort);
-    put_before(L, "concat", concat);
-    put_before(L, "move", move);
     lua_pop(L, 1);
 }
 
@@ -235,6 +140,16 @@ static int no_exit(lua_State *L)
     return luaL_error(L, "os.exit() is not for plugins: the agent would end");
 }
 
+/* A date of many conversions takes as long as it likes. */
+static int date(lua_State *L)
+{
+    size_t len;
+
+    luaL_optlstring(L, 1, "", &len);
+    luaL_argcheck(L, len <= DATE_MAX, 1, "too long");
+    return pass_on(L);
+}
+
 static void open_os(lua_State *L)
 {
     const unsigned deny = sr_lua_plugin_of(L)->lua->options.deny;
@@ -243,6 +158,8 @@ static void open_os(lua_State *L)
     lua_pushcfunction(L, no_exit);
     lua_setfield(L, -2, "exit");
     remove_field(L, "setlocale");
+    put_before(L, "date", date);
+    sr_lua_pay_all(L);
     remove_field(L, "execute"); /* comes back in another form: process.c */
     if (deny & SR_LUA_FILES) {
         remove_field(L, "remove");
@@ -269,28 +186,6 @@ static void open_debug(lua_State *L)
 
 /* --- require --------------------------------------------------------------------------- */
 
-/* Upvalue: package. As Lua's own, for source only. */
-static int search_source(lua_State *L)
-{
-    const char *file;
-
-    luaL_checkstring(L, 1);
-    lua_getfield(L, lua_upvalueindex(1), "searchpath");
-    lua_pushvalue(L, 1);
-    lua_getfield(L, lua_upvalueindex(1), "path");
-    if (!lua_isstring(L, -1))
-        return luaL_error(L, "package.path is not a text");
-    lua_call(L, 2, 2);
-    if (lua_isnil(L, -2))
-        return 1; /* why not */
-    file = lua_tostring(L, -2);
-    if (luaL_loadfilex(L, file, "t"))
-        return luaL_error(L, "cannot load module '%s': %s", lua_tostring(L, 1),
-                          lua_tostring(L, -1));
-    lua_pushstring(L, file);
-    return 2;
-}
-
 /* The application's places, then the system's; not the directory of the moment. */
 static void set_path(lua_State *L)
 {
@@ -314,9 +209,6 @@ static void open_package(lua_State *L)
     luaL_requiref(L, LUA_LOADLIBNAME, luaopen_package, 1);
     set_path(L);
     lua_getfield(L, -1, "searchers");
-    lua_pushvalue(L, -2);
-    lua_pushcclosure(L, search_source, 1);
-    lua_rawseti(L, -2, 2);
     if (!sr_lua_plugin_of(L)->lua->options.native_modules) {
         lua_pushnil(L);
         lua_rawseti(L, -2, 4);
@@ -334,10 +226,11 @@ int sr_lua_open_sandbox(lua_State *L)
 {
     open_base(L);
     open_package(L); /* before the others, which enter themselves there */
-    open_table(L);
     open_os(L);
     open_debug(L);
     luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
+    sr_lua_pay_all(L); /* a text as a number */
     luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
+    sr_lua_pay_all(L);
     return 0;
 }

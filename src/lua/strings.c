@@ -21,8 +21,10 @@ static size_t position(lua_Integer at, size_t len)
 static int find_plain(lua_State *L, const char *text, size_t len, const char *what,
                       size_t what_len, size_t from)
 {
-    const char *found =
-        what_len ? memmem(text + from, len - from, what, what_len) : text + from;
+    const char *found;
+
+    sr_lua_charge(L, (len - from) / 4);
+    found = what_len ? memmem(text + from, len - from, what, what_len) : text + from;
 
     if (!found) {
         lua_pushnil(L);
@@ -136,6 +138,7 @@ static void add_template(struct match *m, luaL_Buffer *out, const char *at,
     const char *text = lua_tolstring(m->L, 3, &len);
 
     for (size_t i = 0; i < len; i++) {
+        sr_lua_charge(m->L, 1);
         if (text[i] != '%') {
             luaL_addchar(out, text[i]);
             continue;
@@ -250,6 +253,10 @@ int sr_lua_open_strings(lua_State *L)
         { "gsub",   gsub      },
         { NULL,     NULL      },
     };
+    static const char *const paid[] = {
+        "byte",     "char", "format",  "lower",  "pack",
+        "packsize", "rep",  "reverse", "unpack", "upper"
+    };
 
     luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
     luaL_setfuncs(L, functions, 0);
@@ -258,5 +265,7 @@ int sr_lua_open_strings(lua_State *L)
     lua_setfield(L, -2, "rep");
     lua_pushnil(L); /* and machine code of Lua's has no place here: see load() */
     lua_setfield(L, -2, "dump");
+    for (size_t i = 0; i < sizeof paid / sizeof *paid; i++)
+        sr_lua_pay(L, paid[i]);
     return 0;
 }

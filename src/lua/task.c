@@ -227,11 +227,14 @@ static bool run(struct task *task, int args)
     bool waits, expired;
     int status, results;
     locale_t locale = uselocale(plugin->lua->c_locale); /* of this thread */
+    lua_State *before;
 
     if (!outer)
         sr_lua_limit_begin(plugin);
     plugin->current = task;
+    before = sr_lua_limit_switch(plugin, task->co);
     status = sr_lua_resume(task->co, plugin->L, args, &results);
+    sr_lua_limit_switch(plugin, before);
     plugin->current = outer;
     uselocale(locale);
     expired = plugin->expired;

@@ -103,7 +103,10 @@ int sr_lua_push_failure(lua_State *L, int rc, const char *error)
 
 double sr_lua_check_seconds(lua_State *L, int at)
 {
-    lua_Number seconds = luaL_checknumber(L, at);
+    lua_Number seconds;
+
+    sr_lua_charge(L, lua_rawlen(L, at)); /* a text as a number */
+    seconds = luaL_checknumber(L, at);
 
     luaL_argcheck(L, seconds >= 0 && seconds <= 1e6, at, "seconds, 0 or more");
     return seconds;

@@ -25,6 +25,9 @@ static int create(lua_State *L)
     return 1;
 }
 
+/* Units for each resume: what it runs until its own count of instructions is full. */
+enum { RESUMED = 100 };
+
 /* --- resuming ------------------------------------------------------------------ */
 
 enum { WAITS = -1, FAILED = -2 };
@@ -51,6 +54,7 @@ static int step(lua_State *L, lua_State *co, int args)
         return FAILED;
     }
     lua_xmove(L, co, args);
+    sr_lua_charge(L, RESUMED + plugin->big / 8);
     plugin->no_wait += stuck;
     sr_lua_limit_switch(plugin, co);
     status = sr_lua_resume(co, L, args, &results);

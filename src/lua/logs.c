@@ -91,5 +91,7 @@ int sr_lua_open_log(lua_State *L)
     }
     lua_pushglobaltable(L);
     luaL_setfuncs(L, functions, 0);
+    sr_lua_pay(L, "srLogSetLevel");
+    sr_lua_pay(L, "srLogSetQuota");
     return 0;
 }

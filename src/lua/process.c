@@ -20,7 +20,7 @@ enum {
     GRACE_MS = 200,
     OUTPUT_MAX = 1 << 20,
     WORDS_MAX = 100,
-    STARTED = 100000 /* units: what it costs to start a process */
+    STARTED = 300000 /* units: what it costs to start a process */
 };
 
 struct run;

@@ -124,6 +124,7 @@ static void open_base(lua_State *L)
     put_before(L, "setmetatable", set_metatable);
     put_before(L, "collectgarbage", collect_garbage);
     sr_lua_pay(L, "tonumber");
+    sr_lua_pay(L, "select");
     if (!files) {
         remove_field(L, "loadfile");
         remove_field(L, "dofile");

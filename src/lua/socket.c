@@ -246,7 +246,10 @@ static int send(lua_State *L)
 static int recv(lua_State *L)
 {
     struct socket *s = check_free(L, "recv()");
-    lua_Integer max = luaL_optinteger(L, 2, READ_AHEAD);
+    lua_Integer max;
+
+    sr_lua_charge(L, lua_rawlen(L, 2)); /* a text as a number */
+    max = luaL_optinteger(L, 2, READ_AHEAD);
 
     luaL_argcheck(L, max > 0, 2, "bytes, more than 0");
     if (s->came.len)

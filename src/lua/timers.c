@@ -101,7 +101,10 @@ static int stop(lua_State *L)
 
 static lua_Integer check_interval(lua_State *L, int at)
 {
-    lua_Number ms = luaL_checknumber(L, at);
+    lua_Number ms;
+
+    sr_lua_charge(L, lua_rawlen(L, at)); /* a text as a number */
+    ms = luaL_checknumber(L, at);
 
     luaL_argcheck(L, ms >= 0 && ms <= (lua_Number)(INT64_MAX / 2), at,
                   "milliseconds, 0 or more");

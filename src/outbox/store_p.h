@@ -67,6 +67,7 @@ struct segment {
 struct unsynced {
     int fd; /* -1: to be opened */
     uint64_t number;
+    bool gone; /* its file is removed; closed when the sync that has it is over */
 };
 
 /* What the callers of commit, the store's thread and the others share, under `lock`. */
@@ -77,6 +78,7 @@ struct sync {
     pthread_t thread;
     bool has_thread, quit;
     bool running;    /* somebody is at it; the files are his */
+    int busy;        /* and this one, which is or was `active`; -1 if none */
     int active;      /* descriptor of the active segment, -1 if none */
     uint64_t number; /* of that segment */
     bool active_dirty, dir_dirty;

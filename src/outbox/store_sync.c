@@ -116,6 +116,21 @@ static bool anything(const struct sync *sync)
            sync->synced < sync->appended;
 }
 
+static void remove_file(struct sync *sync, size_t index)
+{
+    if (sync->files[index].fd >= 0)
+        close(sync->files[index].fd);
+    sync->files[index] = sync->files[--sync->file_count];
+}
+
+static void close_gone(struct sync *sync)
+{
+    sync->busy = -1;
+    for (size_t i = sync->file_count; i-- > 0;)
+        if (sync->files[i].gone)
+            remove_file(sync, i);
+}
+
 /* With the lock, which is free meanwhile. */
 static void run(struct sr_store *store)
 {
@@ -125,10 +140,12 @@ static void run(struct sr_store *store)
     int err;
 
     sync->running = true;
+    sync->busy = job.active;
     pthread_mutex_unlock(&sync->lock);
     err = do_job(store, &job, &number);
     pthread_mutex_lock(&sync->lock);
     sync->running = false;
+    close_gone(sync);
     sync->syncs++;
     sync->next_ms = sr_store_now_ms() + store->sync_ms;
     if (err) {
@@ -275,7 +292,8 @@ void sr_sync_switch(struct sr_store *store, int fd, uint64_t number)
 
     pthread_mutex_lock(&sync->lock);
     if (sync->active >= 0)
-        add_file(store, (struct unsynced){ sync->active, sync->number });
+        add_file(store,
+                 (struct unsynced){ .fd = sync->active, .number = sync->number });
     sync->active = fd;
     sync->number = number;
     sync->active_dirty = false;
@@ -287,7 +305,7 @@ void sr_sync_suspect(struct sr_store *store, uint64_t number)
     struct sync *sync = store->sync;
 
     pthread_mutex_lock(&sync->lock);
-    add_file(store, (struct unsynced){ -1, number });
+    add_file(store, (struct unsynced){ .fd = -1, .number = number });
     sync->dir_dirty = true;
     make_due(sync, deadline(store, true));
     pthread_mutex_unlock(&sync->lock);
@@ -301,9 +319,10 @@ void sr_sync_forget(struct sr_store *store, uint64_t number)
     for (size_t i = sync->file_count; i-- > 0;) {
         if (sync->files[i].number != number)
             continue;
-        if (sync->files[i].fd >= 0)
-            close(sync->files[i].fd);
-        sync->files[i] = sync->files[--sync->file_count];
+        if (sync->files[i].fd >= 0 && sync->files[i].fd == sync->busy)
+            sync->files[i].gone = true; /* closed now, the sync would fail */
+        else
+            remove_file(sync, i);
     }
     pthread_mutex_unlock(&sync->lock);
 }
@@ -364,7 +383,7 @@ int sr_sync_init(struct sr_store *store)
 
     if (!sync)
         return SR_E_NOMEM;
-    sync->active = -1;
+    sync->active = sync->busy = -1;
     sync->due_ms = SR_NEVER;
     store->sync = sync;
     pthread_condattr_init(&monotonic);

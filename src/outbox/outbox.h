@@ -137,6 +137,10 @@ size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket);
  * the quarantine file if there is a store. */
 size_t sr_outbox_quarantine(struct sr_outbox *box, uint32_t ticket, const char *why,
                             size_t file_max);
+/* What that cost since this was last asked: rows that could not be written to the quarantine file,
+ * and why; older ones that made room in it; the file itself, when it was damaged. Each begins with
+ * "; ". False, and "": nothing. */
+bool sr_outbox_quarantine_news(struct sr_outbox *box, char *text, size_t size);
 /* The beginning of the first row under `ticket`, between characters cut to `size` bytes with its NUL; ""
  * for an unknown one. */
 void sr_outbox_peek(struct sr_outbox *box, uint32_t ticket, char *text, size_t size);

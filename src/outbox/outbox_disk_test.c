@@ -458,6 +458,58 @@ static void a_poisonous_row_goes_to_the_quarantine_file_and_not_again(void **sta
     sr_outbox_free(box);
 }
 
+static void expect_cost(struct sr_outbox *box, size_t file_max, const char *text)
+{
+    char cost[400];
+
+    keep(box, "bad1");
+    take(box, 1, 1, "bad1 ");
+    assert_int_equal(sr_outbox_quarantine(box, 1, "refused: 422", file_max), 1);
+    assert_int_equal(sr_outbox_quarantine_news(box, cost, sizeof cost), *text != '\0');
+    if (*text)
+        assert_non_null(strstr(cost, text));
+    else
+        assert_string_equal(cost, "");
+}
+
+static void what_quarantine_costs_is_told_once(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = open_box(place, ROOMY);
+    char command[128];
+
+    expect_cost(box, 200, "");
+    expect_cost(box, 200, "");
+    expect_cost(box, 200, "; 1 older row");
+    expect_cost(box, 50, "; lost, not in quarantine: larger than quarantine_capacity");
+    expect_cost(box, 0, "");
+    snprintf(command, sizeof command, "printf x >%s/quarantine", place->dir);
+    assert_int_equal(system(command), 0);
+    expect_cost(box, 200,
+                "; the quarantine file was damaged, kept as quarantine.damaged");
+    expect_cost(box, 200, "");
+    sr_outbox_free(box);
+}
+
+static void a_row_that_quarantine_cannot_take_is_told(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = open_box(place, ROOMY);
+    char cost[400];
+
+    keep(box, "bad1");
+    take(box, 1, 1, "bad1 ");
+    place->dead = true;
+    assert_int_equal(sr_outbox_quarantine(box, 1, "refused: 422", 65536), 1);
+    assert_true(sr_outbox_quarantine_news(box, cost, sizeof cost));
+    assert_non_null(strstr(cost, "; lost, not in quarantine: "));
+    assert_non_null(strstr(cost, "quarantine: cannot "));
+    assert_false(sr_outbox_quarantine_news(box, cost, sizeof cost));
+    assert_string_equal(cost, "");
+    place->dead = false;
+    sr_outbox_free(box);
+}
+
 /* --- threads ---------------------------------------------------------------------------- */
 
 enum { PUTTERS = 4, ROWS = 250 };
@@ -537,6 +589,8 @@ int main(void)
         place_test(rows_on_disk_are_not_lost_for_the_memory_of_callbacks),
         place_test(when_the_disk_fails_rows_do_not_displace_those_with_callbacks),
         place_test(a_poisonous_row_goes_to_the_quarantine_file_and_not_again),
+        place_test(what_quarantine_costs_is_told_once),
+        place_test(a_row_that_quarantine_cannot_take_is_told),
         place_test(threads_put_durably_while_another_takes),
         place_test(a_row_under_way_that_is_in_the_gap_goes_back_into_it),
         place_test(volatile_rows_wait_for_those_before_them_that_are_not_read_yet),

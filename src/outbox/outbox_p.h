@@ -107,6 +107,8 @@ struct sr_outbox {
     uint64_t make_room_ms; /* rows on disk gave way in vain: not again before that */
     bool disk_fails, disk_told;
     char disk_text[512];
+    char not_kept[512];               /* why a row is not in the quarantine file; "" */
+    struct sr_quarantine_cost pushed; /* out of it; both since that was asked for */
 
     struct told *due, **due_end; /* fates to tell */
     size_t due_bytes;

@@ -127,6 +127,13 @@ void sr_store_set_cap(struct sr_store *store, uint64_t cap);
  * Returns 0; SR_E_TOOBIG, more than `max` alone; SR_E_IO; SR_E_NOMEM. */
 int sr_store_quarantine(struct sr_store *store, const struct sr_entry *entry,
                         const char *why, size_t max);
+/* What the last call of it cost of what was there before. */
+struct sr_quarantine_cost {
+    uint64_t rows; /* older ones that made room */
+    bool damaged;  /* it could not be read, and is kept as *.damaged */
+};
+void sr_store_quarantine_cost(const struct sr_store *store,
+                              struct sr_quarantine_cost *ret_cost);
 
 /* Does the disk work (again)? Tries what the next row would need, without a row: heals, reserves
  * room, writes a snapshot. Returns 0, SR_E_IO, SR_E_NOMEM. */

@@ -111,6 +111,7 @@ struct sr_store {
     char *dir_name;
     int dir, lock; /* both are locked, by process `owner` */
     pid_t owner;
+    struct sr_quarantine_cost quarantine_cost;
     uint32_t boot_tag; /* of this boot, 0 if that is not known */
     const struct sr_disk *disk;
     uint64_t cap;

@@ -23,6 +23,7 @@ struct quarantine {
     size_t len, end; /* of the file; of what is intact in it */
     uint8_t *image;  /* what is to be written, from `at` on */
     size_t at, size;
+    uint64_t older; /* rows that are not in the image any more */
 };
 
 static int fail(struct quarantine *q, const char *what)
@@ -89,15 +90,17 @@ static int load(struct quarantine *q, size_t max)
     if (rc != SR_E_CORRUPT)
         return rc;
     q->end = 0;
+    q->store->quarantine_cost.damaged = true;
     return sr_store_rename_aside(q->store, SR_QUARANTINE_NAME);
 }
 
-/* The newest records that have no more than `room` bytes: offset of the first of them. */
-static size_t newest(const struct quarantine *q, size_t room)
+/* The newest records that have no more than `room` bytes: offset of the first of them. Those before
+ * it are what it costs. */
+static size_t newest(struct quarantine *q, size_t room)
 {
     size_t at = SR_SEGMENT_HEADER;
 
-    while (at < q->end && q->end - at > room)
+    for (; at < q->end && q->end - at > room; q->older++)
         at += sr_segment_record_size(q->bytes + at);
     return at;
 }
@@ -219,6 +222,7 @@ int sr_store_quarantine(struct sr_store *store, const struct sr_entry *entry,
     struct sr_entry whole = *entry;
     int rc;
 
+    store->quarantine_cost = (struct sr_quarantine_cost){ 0 };
     if (!content)
         return SR_E_NOMEM;
     whole.row = (const char *)content;
@@ -228,10 +232,18 @@ int sr_store_quarantine(struct sr_store *store, const struct sr_entry *entry,
         rc = make_image(&q, &whole, max);
     if (!rc)
         rc = write_image(&q);
+    if (!rc)
+        store->quarantine_cost.rows = q.older;
     if (q.fd >= 0)
         close(q.fd);
     free(q.bytes);
     free(q.image);
     free(content);
     return rc;
+}
+
+void sr_store_quarantine_cost(const struct sr_store *store,
+                              struct sr_quarantine_cost *ret_cost)
+{
+    *ret_cost = store->quarantine_cost;
 }

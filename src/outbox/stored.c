@@ -2,6 +2,7 @@
 /* Buffered rows on disk: how they get there, how they are read back, and what happens while
  * the disk does not work. */
 #include "outbox/outbox_p.h"
+#include "outbox/segment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -488,9 +489,46 @@ void sr_box_set_aside(struct sr_outbox *box, const struct node *node, const char
                       size_t file_max)
 {
     struct sr_entry entry = entry_of(node);
+    struct sr_quarantine_cost cost;
+    int rc;
 
-    if (box->store && file_max)
-        sr_store_quarantine(box->store, &entry, why, file_max);
+    if (!box->dir || !file_max)
+        return; /* none is wanted */
+    rc = box->store ? sr_store_quarantine(box->store, &entry, why, file_max) : SR_E_IO;
+    if (rc)
+        snprintf(box->not_kept, sizeof box->not_kept, "%s",
+                 rc == SR_E_TOOBIG ? "larger than quarantine_capacity"
+                 : rc != SR_E_IO   ? sr_strerror(rc)
+                 : box->store      ? sr_store_error(box->store)
+                                   : box->disk_text);
+    if (!box->store)
+        return;
+    sr_store_quarantine_cost(box->store, &cost);
+    box->pushed.rows += cost.rows;
+    box->pushed.damaged |= cost.damaged;
+}
+
+bool sr_outbox_quarantine_news(struct sr_outbox *box, char *text, size_t size)
+{
+    char older[64] = "";
+    bool any;
+
+    pthread_mutex_lock(&box->lock);
+    any = *box->not_kept || box->pushed.rows || box->pushed.damaged;
+    if (box->pushed.rows)
+        snprintf(older, sizeof older, "; %llu older row%s in quarantine made room",
+                 (unsigned long long)box->pushed.rows,
+                 box->pushed.rows == 1 ? "" : "s");
+    snprintf(text, size, "%s%s%s%s",
+             *box->not_kept ? "; lost, not in quarantine: " : "", box->not_kept, older,
+             box->pushed.damaged
+                 ? "; the quarantine file was damaged, kept as " SR_QUARANTINE_NAME
+                       SR_DAMAGED_SUFFIX
+                 : "");
+    box->not_kept[0] = '\0';
+    box->pushed = (struct sr_quarantine_cost){ 0 };
+    pthread_mutex_unlock(&box->lock);
+    return any;
 }
 
 /* --- the end -------------------------------------------------------------------- */

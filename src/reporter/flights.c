@@ -123,15 +123,17 @@ void sr_flights_watch(struct sr_reporter *reporter)
 static void convict(struct sr_reporter *reporter, uint32_t ticket)
 {
     const struct sr_reporter_config *config = &reporter->config;
-    char row[81], text[sizeof reporter->poison_why + sizeof row + 80];
+    char row[81], cost[800],
+        text[sizeof reporter->poison_why + sizeof row + sizeof cost + 80];
 
     sr_outbox_peek(config->outbox, ticket, row, sizeof row);
     if (!sr_outbox_quarantine(config->outbox, ticket, reporter->poison_why,
                               (size_t)config->settings->quarantine_capacity))
         return;
+    sr_outbox_quarantine_news(config->outbox, cost, sizeof cost);
     snprintf(text, sizeof text,
-             "a row that the platform never takes was set aside: %s: %s", row,
-             reporter->poison_why);
+             "a row that the platform never takes was set aside: %s: %s%s", row,
+             reporter->poison_why, cost);
     sr_reporter_trouble(reporter, SR_TROUBLE_POISON, text);
 }
 

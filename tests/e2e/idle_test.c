@@ -80,8 +80,9 @@ static void idle_agent_wakes_for_its_deadlines_and_nothing_else(void **state)
     print_message("turns of the loop: %ld, sleeps of the process: %ld\n", last - first,
                   after - before);
     assert_in_range(last - first, 7 + 1, 7 + 2);
-    /* The pipe to us may add one: the agent sleeps while its line is taken. */
-    assert_in_range(after - before, last - first - 1, last - first + 1);
+    /* The pipe to us may add one: the agent sleeps while its line is taken. On a busy machine there
+     * are fewer: what is due is due already when it comes to sleep. */
+    assert_in_range(after - before, 0, last - first + 1);
     program_kill(&agent);
 }
 

@@ -65,7 +65,9 @@ SR_API const char *sr_log_level_name(enum sr_log_level level);
 /* Lines go to file `path`, which is made (mode 0640, less the umask) or appended
  * to. A regular file never grows beyond the quota: it becomes `path`.1, the older
  * `path`.1 becomes `path`.2, the older `path`.2 is removed. It stays the same file
- * when the host changes its working directory later.
+ * when the host changes its working directory later. If it is moved or removed, as by
+ * logrotate, or its folder is, the next line goes into a new file at `path`; nobody
+ * has to be told. A symbolic link stays one, and its target gets the backups.
  *
  * NULL: lines go to stderr, as they do from the start. What fd 2 is, is looked at
  * when the library is loaded and by this call. If something else has got the number

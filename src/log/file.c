@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/fd.h"
+#include "base/path.h"
 #include "log/out.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,46 +16,53 @@
 static int open_file(struct sr_log_file *file)
 {
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY;
-    int fd = sr_fd_openat(file->dir, file->name, flags, 0640);
+    int fd = sr_fd_open(file->path, flags, 0640);
 
     if (fd < 0)
         return errno;
+    if (file->out.fd >= 0)
+        close(file->out.fd);
     file->out = (struct sr_log_out){ .fd = fd };
     return 0;
 }
 
-static int split_path(const char *path, char dir[PATH_MAX], char name[NAME_MAX + 1])
+static int check_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *last = slash ? slash + 1 : path;
-    size_t dir_len = slash ? (size_t)(slash - path) : 0;
 
     if (!*last || !strcmp(last, ".") || !strcmp(last, ".."))
         return EINVAL;
-    if (strlen(last) + BACKUP_ROOM > NAME_MAX || dir_len >= PATH_MAX)
+    return strlen(last) + BACKUP_ROOM > NAME_MAX ? ENAMETOOLONG : 0;
+}
+
+/* Absolute: the host may change its folder. The rest is as it was given, links and all. */
+static int keep_path(struct sr_log_file *file, const char *path)
+{
+    int len;
+
+    if (*path != '/' && !getcwd(file->path, sizeof file->path))
+        return errno;
+    if (*path == '/')
+        *file->path = '\0';
+    len = (int)strlen(file->path);
+    if (len + 1 + strlen(path) + BACKUP_ROOM >= sizeof file->path)
         return ENAMETOOLONG;
-    snprintf(name, NAME_MAX + 1, "%s", last);
-    snprintf(dir, PATH_MAX, "%.*s", (int)dir_len, path);
-    if (!dir_len)
-        strcpy(dir, slash ? "/" : ".");
+    snprintf(file->path + len, sizeof file->path - (size_t)len, "%s%s",
+             *path == '/' ? "" : "/", path);
     return 0;
 }
 
 int sr_log_file_open(const char *path, struct sr_log_file *ret_file)
 {
     struct sr_log_file file = { .out.fd = -1 };
-    char dir[PATH_MAX];
-    int rc = split_path(path, dir, file.name);
+    int rc = check_name(path);
 
-    if (rc)
-        return rc;
-    file.dir = sr_fd_open(dir, O_PATH | O_DIRECTORY, 0);
-    if (file.dir < 0)
-        return errno;
-    rc = open_file(&file);
-    if (rc)
-        close(file.dir);
-    else
+    if (!rc)
+        rc = keep_path(&file, path);
+    if (!rc)
+        rc = open_file(&file);
+    if (!rc)
         *ret_file = file;
     return rc;
 }
@@ -62,55 +71,59 @@ void sr_log_file_close(struct sr_log_file *file)
 {
     if (file->out.fd >= 0)
         close(file->out.fd);
-    if (file->dir >= 0)
-        close(file->dir);
-    file->out.fd = file->dir = -1;
-}
-
-static int reopen(struct sr_log_file *file)
-{
-    if (file->out.fd >= 0)
-        close(file->out.fd);
     file->out.fd = -1;
-    return open_file(file);
 }
 
-/* Somebody else, another process with the same log perhaps, moved or removed it. */
-static bool is_moved(const struct sr_log_file *file, const struct stat *ours)
+/* The file that was written to is full: a link stays one, and its target gets the backups. Where
+ * the folder cannot be written the old lines make room for the new ones. */
+static int rotate(struct sr_log_file *file)
+{
+    char *path = sr_path_target(file->path);
+    char first[PATH_MAX + BACKUP_ROOM], second[PATH_MAX + BACKUP_ROOM];
+    bool moved;
+
+    if (!path)
+        return errno;
+    snprintf(first, sizeof first, "%s.1", path);
+    snprintf(second, sizeof second, "%s.2", path);
+    rename(first, second); /* there may be none yet */
+    moved = rename(path, first) == 0;
+    free(path);
+    if (moved) {
+        sr_log_file_close(file);
+        return open_file(file);
+    }
+    return ftruncate(file->out.fd, 0) < 0 ? errno : 0;
+}
+
+/* Is it what we write to? Somebody else, another process with the same log perhaps, may have moved or
+ * removed it, or its folder. */
+static bool is_there(const struct sr_log_file *file, const struct stat *ours)
 {
     struct stat there;
 
-    return fstatat(file->dir, file->name, &there, 0) < 0 ||
-           there.st_dev != ours->st_dev || there.st_ino != ours->st_ino;
-}
-
-/* Where the folder cannot be written the old lines make room for the new ones. */
-static int rotate(struct sr_log_file *file)
-{
-    char first[NAME_MAX + 1 + BACKUP_ROOM], second[NAME_MAX + 1 + BACKUP_ROOM];
-
-    snprintf(first, sizeof first, "%s.1", file->name);
-    snprintf(second, sizeof second, "%s.2", file->name);
-    renameat(file->dir, first, file->dir, second); /* there may be none yet */
-    if (renameat(file->dir, file->name, file->dir, first) == 0)
-        return reopen(file);
-    return ftruncate(file->out.fd, 0) < 0 ? errno : 0;
+    return stat(file->path, &there) == 0 && there.st_dev == ours->st_dev &&
+           there.st_ino == ours->st_ino;
 }
 
 static int make_room(struct sr_log_file *file, uint64_t quota, size_t len)
 {
     struct stat st;
-    int rc = file->out.fd < 0 ? open_file(file) : 0;
+    int rc;
 
-    if (rc)
-        return rc;
+    if (file->out.fd < 0)
+        return open_file(file);
     if (fstat(file->out.fd, &st) < 0)
         return errno;
-    if (st.st_nlink == 0)
-        return reopen(file);
+    if (!is_there(file, &st)) {
+        rc = open_file(file);
+        if (!rc || !st.st_nlink)
+            return rc;
+        /* It cannot be made anew: what was moved is better than nothing. */
+    }
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size + len <= quota)
         return 0;
-    return is_moved(file, &st) ? reopen(file) : rotate(file);
+    return is_there(file, &st) ? rotate(file) : ftruncate(file->out.fd, 0) ? errno : 0;
 }
 
 int sr_log_file_line(struct sr_log_file *file, uint64_t quota, const char *line,

@@ -431,6 +431,64 @@ static void a_removed_file_is_made_again(void **state)
     expect_message(fx, "two");
 }
 
+static void a_moved_file_is_left_alone_and_made_again(void **state)
+{
+    struct fixture *fx = *state;
+
+    log_to_file(fx);
+    sr_error("one");
+    rename(fx->path, path_of(fx, ".old"));
+    sr_error("two");
+    expect_message(fx, "two");
+    assert_int_equal(lines_in(text_of(path_of(fx, ".old"))), 1);
+}
+
+static void a_folder_that_comes_back_has_the_log_again(void **state)
+{
+    struct fixture *fx = *state;
+    char folder[300], path[320];
+    uint64_t missing = sr_log_dropped();
+
+    snprintf(folder, sizeof folder, "%s", path_of(fx, ".d"));
+    snprintf(path, sizeof path, "%s/log", folder);
+    mkdir(folder, 0700);
+    assert_int_equal(sr_log_set_dest(path), 0);
+    sr_error("one");
+    unlink(path);
+    rmdir(folder);
+    sr_error("nowhere to write it");
+    assert_int_equal(sr_log_dropped(), missing + 1);
+    mkdir(folder, 0700);
+    sr_error("two");
+    assert_non_null(strstr(text_of(path), "lines missing here: 1 (No such file"));
+    assert_non_null(strstr(text_of(path), "two\n"));
+    sr_log_set_dest(NULL);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void a_link_stays_one_when_its_file_is_full(void **state)
+{
+    struct fixture *fx = *state;
+    char target[300], backup[310];
+    struct stat st;
+
+    snprintf(target, sizeof target, "%s", path_of(fx, ".target"));
+    snprintf(backup, sizeof backup, "%s.1", target);
+    unlink(fx->path);
+    assert_int_equal(symlink(target, fx->path), 0);
+    sr_log_set_quota(1);
+    log_to_file(fx);
+    for (int i = 0; i < 30; i++)
+        sr_error("line %d", i);
+    assert_int_equal(lstat(fx->path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_true(size_of(backup) > 0);
+    assert_non_null(strstr(text_of(target), "line 29\n"));
+    unlink(backup);
+    unlink(target);
+}
+
 static void a_file_that_another_process_rotated_is_not_rotated_again(void **state)
 {
     struct fixture *fx = *state;
@@ -783,6 +841,9 @@ int main(void)
         TEST(a_lower_quota_holds_from_the_next_line_on),
         TEST(rotates_in_its_own_folder_after_the_host_changed_directory),
         TEST(a_removed_file_is_made_again),
+        TEST(a_moved_file_is_left_alone_and_made_again),
+        TEST(a_folder_that_comes_back_has_the_log_again),
+        TEST(a_link_stays_one_when_its_file_is_full),
         TEST(a_file_that_another_process_rotated_is_not_rotated_again),
         TEST(where_backups_cannot_be_made_new_lines_replace_old_ones),
         TEST(a_path_that_cannot_be_opened_changes_nothing),

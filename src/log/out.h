@@ -21,8 +21,7 @@ int sr_log_out_line(struct sr_log_out *out, const char *line, size_t len);
 
 struct sr_log_file {
     struct sr_log_out out; /* fd -1: could not be opened again after a rotation */
-    int dir;               /* the folder: the host may change its own */
-    char name[NAME_MAX + 1];
+    char path[PATH_MAX];
 };
 
 int sr_log_file_open(const char *path, struct sr_log_file *ret_file);

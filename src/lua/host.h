@@ -298,6 +298,15 @@ struct sealed {
 void sr_lua_seal(struct sealed *sealed);
 void sr_lua_unseal(struct sealed *sealed);
 
+/* Functions of luv that are ours; ends with one without a name. `type` and `method`: where it is a
+ * method, too. */
+struct sr_lua_tamed {
+    const char *name;
+    lua_CFunction fn;
+    const char *type, *method;
+};
+extern const struct sr_lua_tamed sr_lua_tamed[];
+
 /* --- objects that Lua holds ------------------------------------------------------ */
 
 /* First member of each. */

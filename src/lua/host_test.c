@@ -326,6 +326,51 @@ static void luv_shares_the_loop(void **state)
     assert_int_equal(plugin_named("p").failures, 1);
 }
 
+static void nothing_in_luv_stops_the_loop(void **state)
+{
+    char fifo[] = "/tmp/luv-fifo.XXXXXX", code[1200];
+
+    (void)state;
+    if (!has_luv())
+        skip();
+    assert_int_equal(close(mkstemp(fifo)), 0);
+    assert_int_equal(unlink(fifo) | mkfifo(fifo, 0600), 0);
+    snprintf(
+        code, sizeof code,
+        "uv = require 'luv' local n, m = 0, 0\n"
+        "t = uv.new_timer() local function again() n = n + 1 uv.update_time() t:start(0, 0, again) "
+        "end again()\n"
+        "s = uv.new_timer() local function more() m = m + 1 uv.timer_start(s, 0, 0, more) end "
+        "more()\n"
+        "c8y:addTimer(20, 'look'):start()\n"
+        "function look() say('turns', n > 1, m > 1) end\n"
+        "local fd = uv.fs_open('%s', 'r', 0) say('fifo', fd > 2) uv.fs_close(fd)\n"
+        "say((pcall(uv.fs_copyfile, '%s', '/tmp/none')))",
+        fifo, fifo);
+    run_init("p", code);
+    wait_said("fifo true;false;");
+    wait_said("turns true true;");
+    unlink(fifo);
+}
+
+static void luv_sends_no_signal_to_us(void **state)
+{
+    (void)state;
+    if (!has_luv())
+        skip();
+    run_init(
+        "p",
+        "uv = require 'luv'\n"
+        "local ours = uv.os_getpid()\n"
+        "for _, pid in ipairs { ours, 0, -1, -ours } do say((pcall(uv.kill, pid, 0))) end\n"
+        "local h, pid = uv.spawn('sleep', { args = { '60' } }, function(_, signal)\n"
+        "  say('ended by', signal) end)\n"
+        "say(uv.kill(pid, 'sigterm'))\n"
+        "say((pcall(uv.spawn, 'true', { stdio = { 0, 1, 2, 3 } })))");
+    expect_said("false;false;false;false;0;false;");
+    wait_said("ended by 15;");
+}
+
 static void luvs_handles_go_with_the_plugin(void **state)
 {
     const struct sr_lua_options options = { .run_ms = 100 };
@@ -377,6 +422,8 @@ int main(void)
         cmocka_unit_test(a_changed_file_is_loaded_anew),
         TEST(a_thousand_reloads_do_not_grow),
         TEST(luv_shares_the_loop),
+        TEST(nothing_in_luv_stops_the_loop),
+        TEST(luv_sends_no_signal_to_us),
         cmocka_unit_test(luvs_handles_go_with_the_plugin),
     };
 

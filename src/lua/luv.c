@@ -85,6 +85,8 @@ static const char *const denied[] = {
     "new_tty",
     "new_socket_poll",
     "stream_set_blocking",
+    "pipe",
+    "socketpair",
 };
 
 static const char *const of_processes[] = { "spawn", "kill", "process_kill" };
@@ -240,6 +242,23 @@ static void remove_method(lua_State *L, const char *type, const char *name)
     lua_pop(L, 1);
 }
 
+/* luv's table is on top. A method is the same function. */
+static void tame(lua_State *L)
+{
+    for (const struct sr_lua_tamed *t = sr_lua_tamed; t->name; t++) {
+        replace(L, t->name, t->fn, false);
+        if (!t->type)
+            continue;
+        if (luaL_getmetatable(L, t->type) == LUA_TTABLE &&
+            lua_getfield(L, -1, "__index") == LUA_TTABLE) {
+            lua_getfield(L, -3, t->name);
+            lua_setfield(L, -2, t->method);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+}
+
 /* luv's table is on top. */
 static void restrict_luv(lua_State *L, unsigned deny)
 {
@@ -257,6 +276,7 @@ static void restrict_luv(lua_State *L, unsigned deny)
     remove_method(L, "uv_tcp", "open");
     remove_method(L, "uv_udp", "open");
     remove_method(L, "uv_pipe", "open");
+    tame(L);
     for (size_t i = 0; i < COUNT(that_open); i++)
         replace(L, that_open[i], open_fd, false);
     for (size_t i = 0; i < COUNT(with_fd); i++)

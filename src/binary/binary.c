@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "binary/member.h"
 #include "binary/store.h"
+#include "http/http.h"
 #include <limits.h>
 #include <smartrest/http.h>
 #include <stdio.h>
@@ -475,8 +476,16 @@ static int open_answer(struct sr_binary *b, const struct sr_http_result *answer)
         b->anew = true;
         return fail(b, SR_E_PROTO, "the platform sent another range than asked for");
     }
+    if (answer->status != 206 && sr_http_header(answer, "Content-Range")) {
+        b->anew = true;
+        return fail(b, SR_E_PROTO, "the platform sent a range as if it were the whole");
+    }
     if (answer->status != 206 && from_the_start(b, answer))
         return b->failed;
+    if (!b->total && !sr_http_has_end(answer)) {
+        b->anew = true;
+        return fail(b, SR_E_PROTO, "the answer does not say where the binary ends");
+    }
     if (b->total > limit_of(b))
         return fail(b, SR_E_TOOBIG, "the binary is larger than the limit");
     return 0;

@@ -27,6 +27,7 @@ struct answer {
     bool no_ranges;      /* answers 200 all the same */
     const char *etag;    /* with its quotes */
     const char *head;    /* in place of everything */
+    bool closes;         /* after `head` */
     long wrong_by;       /* added to Content-Length */
     size_t wrong_offset; /* added to what Content-Range says */
 };
@@ -139,7 +140,7 @@ static void platform(int fd, unsigned number, void *arg)
         fx->requests++;
         pthread_mutex_unlock(&fx->lock);
         if (how->head) {
-            if (!server_write(fd, how->head, strlen(how->head)))
+            if (!server_write(fd, how->head, strlen(how->head)) || how->closes)
                 return;
         } else if (!answer_download(fx, fd, head, how)) {
             return;
@@ -570,6 +571,36 @@ static void another_range_than_asked_for_begins_anew(void **state)
     assert_int_equal(fx->requests, 3);
 }
 
+/* Ten bytes of 50000, as if they were all. */
+static void a_range_is_not_taken_for_the_whole(void **state)
+{
+    struct fixture *fx = *state;
+
+    SERVE(fx, 50000,
+          { .head = "HTTP/1.1 200 OK\r\nContent-Range: bytes 0-9/50000\r\n"
+                    "Content-Length: 10\r\n\r\n0123456789" },
+          { 0 });
+    get_file(fx);
+    file_is_whole(fx);
+    assert_int_equal(fx->requests, 2);
+}
+
+static void without_an_end_nothing_is_taken_for_whole(void **state)
+{
+    struct fixture *fx = *state;
+
+    SERVE(
+        fx, 1000,
+        { .closes = true, .head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome" },
+        { .closes = true, .head = "HTTP/1.0 200 OK\r\n\r\n" },
+        { .closes = true, .head = "HTTP/1.0 200 OK\r\n\r\nsome" });
+    sr_binary_set_retries(fx->binary, 2);
+    get_file(fx);
+    assert_int_equal(fx->rc, SR_E_PROTO);
+    assert_int_equal(fx->requests, 3);
+    there_is_no_file(fx);
+}
+
 #define NO_RANGE(total) \
     "HTTP/1.1 416 X\r\nContent-Range: bytes */" total "\r\nContent-Length: 0\r\n\r\n"
 
@@ -936,6 +967,8 @@ int main(void)
         TEST(a_server_without_ranges_begins_anew),
         TEST(another_version_begins_anew),
         TEST(another_range_than_asked_for_begins_anew),
+        TEST(a_range_is_not_taken_for_the_whole),
+        TEST(without_an_end_nothing_is_taken_for_whole),
         TEST(a_range_behind_the_end_means_whole_or_anew),
         TEST(a_range_behind_the_end_of_another_binary_begins_anew),
         TEST(a_wrong_length_fails_in_the_end),

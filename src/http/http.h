@@ -41,7 +41,11 @@ bool sr_http_verified(const struct sr_http_result *result);
 bool sr_http_proxied(const struct sr_http_result *result);
 /* Is that no answer in HTTP, or one that never ends? */
 bool sr_http_nonsense(const struct sr_http_result *result);
-/* Seconds that the answer asks to wait (Retry-After, as a number or a date); 0: it does not. */
+/* Does the answer say where its body ends: by a length, by chunks, by HTTP/2's frames? Else a body that
+ * was cut looks like a whole one. */
+bool sr_http_has_end(const struct sr_http_result *result);
+/* Seconds that the answer asks to wait (Retry-After, as a number or a date); 0: it does not. More than
+ * can be counted is UINT64_MAX. */
 uint64_t sr_http_retry_after_s(const struct sr_http_result *result);
 
 #endif

@@ -220,12 +220,27 @@ bool sr_http_began(const struct sr_http_result *result)
     return sent > 0;
 }
 
+/* To libcurl a number that is too large is none. */
 uint64_t sr_http_retry_after_s(const struct sr_http_result *result)
 {
+    const char *text = sr_http_header(result, "Retry-After");
     curl_off_t seconds = 0;
 
+    if (text && *text && strspn(text, "0123456789") == strlen(text))
+        return strtoull(text, NULL, 10); /* too large: ULLONG_MAX */
     curl_easy_getinfo(result->request->easy, CURLINFO_RETRY_AFTER, &seconds);
     return seconds > 0 ? (uint64_t)seconds : 0;
+}
+
+bool sr_http_has_end(const struct sr_http_result *result)
+{
+    const char *coding = sr_http_header(result, "Transfer-Encoding");
+    long version = 0;
+
+    curl_easy_getinfo(result->request->easy, CURLINFO_HTTP_VERSION, &version);
+    return version >= CURL_HTTP_VERSION_2_0 ||
+           sr_http_header(result, "Content-Length") ||
+           (coding && strcasestr(coding, "chunked"));
 }
 
 /* --- headers ------------------------------------------------------------ */

@@ -316,6 +316,7 @@ static void a_server_may_say_how_long_to_wait(void **state)
 static void what_a_server_says_about_waiting_has_to_make_sense(void **state)
 {
     struct fixture *fx = *state;
+    uint64_t began;
 
     WITH_HTTP(fx,
               { HTTP_RAW, 0,
@@ -326,6 +327,10 @@ static void what_a_server_says_about_waiting_has_to_make_sense(void **state)
     assert_int_equal(sr_agent_set(fx->agent, "slow_retry", "1"), 0);
     send_row(fx, "1");
     start(fx);
+    run_until(fx->agent, scripted_http_requests(fx->http) == 1);
+    began = now_ms();
+    run_until(fx->agent, scripted_http_requests(fx->http) == 2);
+    assert_true(now_ms() - began >= 900); /* as long as can be: slow_retry */
     run_until(fx->agent, stats_of(fx).rows_acked == 1);
     assert_int_equal(scripted_http_requests(fx->http), 5);
 }

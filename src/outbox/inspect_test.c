@@ -4,6 +4,7 @@
 #include "outbox/store.h"
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <smartrest/outbox.h>
 #include <stdatomic.h>
 
@@ -640,6 +641,45 @@ static void an_outbox_in_use_is_left_alone(void **state)
     assert_int_equal(rows, 0);
 }
 
+struct prober {
+    const char *dir;
+    atomic_bool quit;
+    atomic_ulong looks;
+};
+
+static void *probe(void *arg)
+{
+    struct prober *prober = arg;
+
+    while (!atomic_load(&prober->quit)) {
+        sr_outbox_remove(prober->dir, 0, 0, NULL, NULL, 0);
+        atomic_fetch_add(&prober->looks, 1);
+        sched_yield();
+    }
+    return NULL;
+}
+
+static void who_looks_whether_it_is_free_does_not_make_it_busy(void **state)
+{
+    struct fixture *fx = *state;
+    struct sr_store_options options = { .cap = SR_STORE_CAP_MIN };
+    struct prober prober = { .dir = fx->dir };
+    struct sr_store_recovery recovery;
+    struct sr_store *store;
+    pthread_t thread;
+
+    make_rows(fx, 3);
+    assert_int_equal(pthread_create(&thread, NULL, probe, &prober), 0);
+    for (int i = 0; i < 200 || atomic_load(&prober.looks) < 200; i++) {
+        assert_int_equal(sr_store_open(fx->dir, &options, &store, &recovery, fx->why,
+                                       sizeof fx->why),
+                         0);
+        sr_store_close(store);
+    }
+    atomic_store(&prober.quit, true);
+    pthread_join(thread, NULL);
+}
+
 static void what_is_removed_stays_removed(void **state)
 {
     struct fixture *fx = *state;
@@ -707,6 +747,7 @@ int main(void)
         TEST(reads_beside_a_writer_what_is_whole),
         TEST(reads_the_quarantine_file_of_a_store),
         TEST(an_outbox_in_use_is_left_alone),
+        TEST(who_looks_whether_it_is_free_does_not_make_it_busy),
         TEST(what_is_removed_stays_removed),
         TEST(nothing_is_made_where_nothing_is),
     };

@@ -14,7 +14,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { PROBED_MAX = 500, PROBED_NS = 2 * 1000 * 1000 }; /* a second at most */
 
 /* --- open and close -------------------------------------------------------- */
 
@@ -41,16 +44,32 @@ static int open_dir(const char *dir)
     return fd;
 }
 
+/* Is it only that somebody looks whether the directory is free? That takes a shared lock for a
+ * moment, see remove.c. errno becomes EWOULDBLOCK. */
+static bool is_probed(int fd)
+{
+    bool shared = errno == EWOULDBLOCK && flock(fd, LOCK_SH | LOCK_NB) == 0;
+
+    if (shared)
+        flock(fd, LOCK_UN);
+    errno = EWOULDBLOCK;
+    return shared;
+}
+
 /* Locks are of the open file: a second store of this process gets none either. Returns 0 or -1
  * and errno. */
 static int lock_fd(int fd)
 {
-    int rc;
+    int probed = 0;
 
-    do
-        rc = flock(fd, LOCK_EX | LOCK_NB);
-    while (rc && errno == EINTR);
-    return rc;
+    while (flock(fd, LOCK_EX | LOCK_NB)) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK || probed++ == PROBED_MAX || !is_probed(fd))
+            return -1;
+        nanosleep(&(struct timespec){ .tv_nsec = PROBED_NS }, NULL);
+    }
+    return 0;
 }
 
 static int say_busy(struct sr_store *store)

@@ -99,13 +99,15 @@ struct due {
     struct sr_deadline deadline;
     struct sr_loop *loop;
     int calls, limit;
+    bool done; /* limit is reached */
 };
 
 static void on_due(void *arg)
 {
     struct due *due = arg;
 
-    if (++due->calls < due->limit)
+    due->done = ++due->calls >= due->limit;
+    if (!due->done)
         sr_deadline_set(&due->deadline, 0);
 }
 
@@ -178,8 +180,7 @@ static void a_deadline_is_never_early(void **state)
 
         init_due(&due, fx, 1);
         sr_deadline_set(&due.deadline, in_ms);
-        while (!due.calls)
-            sr_loop_turn(due.loop, true);
+        assert_int_equal(sr_loop_run_until(due.loop, &due.done), 0);
         assert_true(sr_now_ms() >= until);
         sr_deadline_release(&due.deadline);
     }

@@ -478,7 +478,8 @@ static void a_number_that_is_not_finite_is_refused(void **state)
             assert_int_equal(error_of(format, (long double)numbers[k]), SR_E_INVAL);
         }
 #if LDBL_MAX_EXP > DBL_MAX_EXP
-    expect_format("1e+400", "%.0Le", 1e400L); /* beyond a double, and finite */
+    if (!getenv("VALGRIND"))                      /* which has no long double */
+        expect_format("1e+400", "%.0Le", 1e400L); /* beyond a double, and finite */
 #endif
 }
 

@@ -41,7 +41,7 @@ static bool become_root(int flags)
 /* A network of its own has a loopback interface that is down. */
 static bool settle(int flags)
 {
-    if ((flags & CLONE_NEWNS) && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+    if ((flags & CLONE_NEWNS) && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL))
         return false;
     return !(flags & CLONE_NEWNET) || namespace_run("ip link set lo up");
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 /* after what it needs */
 #include <cmocka.h>
@@ -226,6 +227,20 @@ static void a_file_that_cannot_be_read_is_named_with_the_reason(void **state)
     assert_int_equal(sr_template_read(NULL, &tmpl, &error), SR_E_INVAL);
 }
 
+static void a_fifo_is_refused_and_not_waited_for(void **state)
+{
+    char path[] = "/tmp/template-fifo.XXXXXX";
+    struct sr_template tmpl;
+    struct sr_template_error error;
+
+    (void)state;
+    assert_int_equal(close(mkstemp(path)), 0);
+    assert_int_equal(unlink(path) | mkfifo(path, 0600), 0);
+    assert_int_equal(sr_template_read(path, &tmpl, &error), SR_E_IO);
+    assert_non_null(strstr(error.text, "Invalid argument"));
+    unlink(path);
+}
+
 static void a_file_has_a_bound_and_endless_ones_end(void **state)
 {
     char *text = malloc(SR_TEMPLATE_FILE_MAX + 1);
@@ -278,6 +293,7 @@ int main(void)
         cmocka_unit_test(bytes_that_no_text_file_has_are_refused),
         cmocka_unit_test(reads_a_file),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named_with_the_reason),
+        cmocka_unit_test(a_fifo_is_refused_and_not_waited_for),
         cmocka_unit_test(a_file_has_a_bound_and_endless_ones_end),
         cmocka_unit_test(a_message_keeps_the_end_of_a_long_path),
     };

@@ -48,7 +48,8 @@ SR_API int sr_agent_new(const char *server, const char *device_id,
 SR_API struct sr_agent *sr_agent_free(struct sr_agent *agent);
 
 /* What went wrong last, as a sentence without secrets that names what and where; the
- * agent's, valid until its next call that fails. Accepts NULL. */
+ * agent's, valid until its next call that fails. For the thread that made the agent: what
+ * fails in another thread's sr_agent_send() is in what that returns. Accepts NULL. */
 SR_API const char *sr_agent_error(const struct sr_agent *agent);
 
 /* --- options, before bootstrap ----------------------------------------- */

@@ -111,6 +111,7 @@ int sr_agent_make(const char *server, const char *device_id,
     if (!agent)
         return SR_E_NOMEM;
     agent->clock = clock;
+    agent->thread = pthread_self();
     sr_settings_init(&agent->settings);
     rc = init(agent, server, device_id);
     if (rc)

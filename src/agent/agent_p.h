@@ -15,6 +15,7 @@
 #include "outbox/outbox.h"
 #include "platform/prover.h"
 #include "reporter/reporter.h"
+#include <pthread.h>
 #include <smartrest/agent.h>
 #include <smartrest/outbox.h>
 
@@ -91,8 +92,9 @@ struct sr_agent {
 
     uint64_t stop_signals; /* bit n - 1 for signal n */
 
-    int depth;   /* public calls that run the loop */
-    bool doomed; /* freed from inside a callback */
+    int depth;        /* public calls that run the loop */
+    bool doomed;      /* freed from inside a callback */
+    pthread_t thread; /* that made it, and has sr_agent_error() */
     char error[768];
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/dispatch.h"
 
+#include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <smartrest/log.h>
 #include <stdarg.h>
@@ -388,6 +390,40 @@ static void formatted_rows_quote_their_values(void **state)
     assert_int_equal(sr_agent_sendf(fx->agent, "1,%*d", SR_ROW_MAX, 7), SR_E_TOOBIG);
 }
 
+static void says(struct fixture *fx, const char *text)
+{
+    assert_non_null(strstr(sr_agent_error(fx->agent), text));
+}
+
+static void *send_nonsense(void *agent)
+{
+    sr_agent_send(agent, "", 0);
+    return NULL;
+}
+
+static void what_is_wrong_with_a_row_is_said(void **state)
+{
+    struct fixture *fx = *state;
+    const char *none = NULL;
+    pthread_t other;
+
+    sr_agent_send(fx->agent, "1,\"open", 0);
+    says(fx, "this is no row: 1,\"open");
+    sr_agent_send(fx->agent, none, 0);
+    says(fx, "no row, or unknown flags");
+    sr_agent_send(fx->agent, "1,2", 1 << 20);
+    says(fx, "no row, or unknown flags");
+    sr_agent_sendf(fx->agent, "1,%*d", SR_ROW_MAX, 7);
+    says(fx, "no row can be made by '1,%*d': larger than the limit");
+    sr_agent_sendf(fx->agent, "103,%.1f", (double)NAN);
+    says(fx, "103,%.1f");
+    sr_agent_sendf(fx->agent, none, 1);
+    says(fx, "NULL");
+    assert_int_equal(pthread_create(&other, NULL, send_nonsense, fx->agent), 0);
+    pthread_join(other, NULL);
+    says(fx, "NULL"); /* the text is this thread's */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -412,6 +448,7 @@ int main(void)
         TEST(only_rows_can_be_sent),
         TEST(rows_for_another_collection_name_it_and_have_an_id),
         TEST(formatted_rows_quote_their_values),
+        TEST(what_is_wrong_with_a_row_is_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,8 +57,27 @@ static int check(const char *row, size_t len, int prio)
     return with_xid && !begins_with_xid(row) ? SR_E_SYNTAX : 0;
 }
 
-int sr_agent_send_with(struct sr_agent *agent, const char *row,
-                       const struct sr_send_options *options)
+/* Says why in sr_agent_error(), which is the making thread's: other threads have `rc` alone. */
+static int explain(struct sr_agent *agent, int rc, const char *row)
+{
+    size_t len;
+
+    if (!rc || !pthread_equal(pthread_self(), agent->thread))
+        return rc;
+    len = row ? without_line_ends(row) : 0;
+    switch (rc) {
+    case SR_E_INVAL: return sr_agent_fail(agent, rc, "no row, or unknown flags of it");
+    case SR_E_TOOBIG:
+        return sr_agent_fail(agent, rc, "a row of %zu bytes: %d are the most", len,
+                             SR_ROW_MAX);
+    case SR_E_SYNTAX: return sr_agent_fail(agent, rc, "this is no row: %.60s", row);
+    default:
+        return sr_agent_fail(agent, rc, "the row is not kept: %s", sr_strerror(rc));
+    }
+}
+
+static int send_with(struct sr_agent *agent, const char *row,
+                     const struct sr_send_options *options)
 {
     static const struct sr_send_options none = { 0 };
     struct sr_outbox_row put;
@@ -67,7 +86,7 @@ int sr_agent_send_with(struct sr_agent *agent, const char *row,
 
     if (!options)
         options = &none;
-    if (!agent || !row || (options->prio & ~(SR_PRIO_BUF | SR_PRIO_XID)))
+    if (!row || (options->prio & ~(SR_PRIO_BUF | SR_PRIO_XID)))
         return SR_E_INVAL;
     if (agent->closing)
         return SR_E_STOPPED;
@@ -87,6 +106,12 @@ int sr_agent_send_with(struct sr_agent *agent, const char *row,
     return rc;
 }
 
+int sr_agent_send_with(struct sr_agent *agent, const char *row,
+                       const struct sr_send_options *options)
+{
+    return agent ? explain(agent, send_with(agent, row, options), row) : SR_E_INVAL;
+}
+
 int sr_agent_send(struct sr_agent *agent, const char *row, int prio)
 {
     return sr_agent_send_with(agent, row, &(struct sr_send_options){ .prio = prio });
@@ -97,13 +122,16 @@ static int sendf(struct sr_agent *agent, int prio, const char *format, va_list a
     struct sr_row row;
     int rc;
 
-    if (!agent || !format)
+    if (!agent)
         return SR_E_INVAL;
     sr_row_init(&row, SR_ROW_MAX);
     sr_row_vformat(&row, format, args);
     rc = sr_row_error(&row);
     if (!rc)
         rc = sr_agent_send(agent, sr_row_text(&row), prio);
+    else if (pthread_equal(pthread_self(), agent->thread))
+        sr_agent_fail(agent, rc, "no row can be made by '%.60s': %s",
+                      format ? format : "NULL", sr_strerror(rc));
     sr_row_release(&row);
     return rc;
 }

@@ -8,15 +8,20 @@ function cpuMeasurement()
     c8y:send(('103,%s,%.1f'):format(c8y.ID, cpu.load()))
 end
 
+local BUF = 1 -- an operation's status outlives an outage
+
 -- 502,<line>,<operation id>,<device id>
 function restart(record)
     local operation = record:value(2)
+    if record:value(3) ~= c8y.ID then
+        return -- of a child of ours
+    end
     srNotice('restarting device ' .. record:value(3))
-    c8y:send('105,' .. operation .. ',EXECUTING')
+    c8y:send('105,' .. operation .. ',EXECUTING', BUF)
 
     local done
     done = c8y:addTimer(1000, function()
-        c8y:send('105,' .. operation .. ',SUCCESSFUL')
+        c8y:send('105,' .. operation .. ',SUCCESSFUL', BUF)
         done:stop()
     end)
     done:start()

@@ -234,8 +234,17 @@ function plugin.read_file(path, max)
     return text or ''
 end
 
--- Replaces the file at once or not at all; owner and mode stay. True, or nil and why.
+-- The file behind a symbolic link, which need not be there.
+local function target_of(path)
+    if not c8y.run then return path end
+    local target, status = c8y:run { 'readlink', '-f', path }
+    return status == 0 and target:gsub('\n$', '') or path
+end
+
+-- Replaces the file at once or not at all; owner and mode stay, and so does a symbolic link. (Where
+-- processes are denied, neither.) True, or nil and why.
 function plugin.write_file(path, text)
+    path = target_of(path)
     local beside = path .. '.new'
     if c8y.run then c8y:run({ 'cp', '-p', path, beside }) end -- for owner and mode, if it is there
     local file, why = io.open(beside, 'wb')

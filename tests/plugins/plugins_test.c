@@ -724,8 +724,10 @@ static void a_configuration_is_shown_and_replaced(void **state)
     struct stat file;
 
     (void)state;
-    write_text("device.conf", "speed = 1\n");
-    assert_int_equal(chmod(in_dir(path, "device.conf"), 0640), 0);
+    write_text("device.real", "speed = 1\n");
+    assert_int_equal(chmod(in_dir(path, "device.real"), 0640), 0);
+    unlink(in_dir(path, "device.conf"));
+    assert_int_equal(symlink("device.real", path), 0);
     settings("return { configuration = { file = '%s/device.conf' } }");
     new_device(&subject, "c8y_Configuration");
     expect_shown(&subject, "speed = 1\n");
@@ -736,7 +738,9 @@ static void a_configuration_is_shown_and_replaced(void **state)
         operation);
     expect_success(&subject, operation);
     expect_text("device.conf", "name = \"P, 1\"\n# \xc3\xa9\\n\n");
-    assert_int_equal(stat(in_dir(path, "device.conf"), &file), 0);
+    assert_int_equal(lstat(in_dir(path, "device.conf"), &file), 0);
+    assert_true(S_ISLNK(file.st_mode)); /* and stays one */
+    assert_int_equal(stat(in_dir(path, "device.real"), &file), 0);
     assert_int_equal(file.st_mode & 0777, 0640);
     expect_shown(&subject, "name = \"P, 1\"\n# \xc3\xa9\\n\n");
 
@@ -745,6 +749,7 @@ static void a_configuration_is_shown_and_replaced(void **state)
     expect_success(&subject, operation);
     expect_shown(&subject, "speed = 3\n");
     program_interrupt(&subject.agent);
+    unlink(in_dir(path, "device.conf"));
 }
 
 static void a_configuration_that_is_too_long_changes_nothing(void **state)

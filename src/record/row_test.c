@@ -474,11 +474,13 @@ static void a_number_that_is_not_finite_is_refused(void **state)
             assert_int_equal(error_of(format, "1", numbers[k]), SR_E_INVAL);
             snprintf(format, sizeof format, "%%8l%s", types[i]);
             assert_int_equal(error_of(format, numbers[k]), SR_E_INVAL);
+            if (getenv("VALGRIND")) /* which has no long double */
+                continue;
             snprintf(format, sizeof format, "\"%%L%s\"", types[i]);
             assert_int_equal(error_of(format, (long double)numbers[k]), SR_E_INVAL);
         }
 #if LDBL_MAX_EXP > DBL_MAX_EXP
-    if (!getenv("VALGRIND"))                      /* which has no long double */
+    if (!getenv("VALGRIND"))
         expect_format("1e+400", "%.0Le", 1e400L); /* beyond a double, and finite */
 #endif
 }

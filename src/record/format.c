@@ -183,21 +183,30 @@ static struct spec spec_of(const struct conversion *c, const char *length)
     return spec;
 }
 
+static bool put_long_double(struct sr_row *row, const struct conversion *c,
+                            long double number)
+{
+    return isfinite(number) ? sr_row_print(row, spec_of(c, "L").text, number)
+                            : sr_row_fail(row, SR_E_INVAL);
+}
+
+static bool put_double(struct sr_row *row, const struct conversion *c, double number)
+{
+    return isfinite(number) ? sr_row_print(row, spec_of(c, "").text, number)
+                            : sr_row_fail(row, SR_E_INVAL);
+}
+
 static bool put_float(struct sr_row *row, struct scan *scan, const struct conversion *c)
 {
     size_t start = row->len;
-    bool wide = c->length == LEN_LDOUBLE, ok;
-    long double number;
+    bool ok;
 
-    if (!wide && c->length != LEN_INT && c->length != LEN_L)
-        return sr_row_fail(row, SR_E_INVAL);
-    number = wide ? va_arg(scan->args, long double) : va_arg(scan->args, double);
-    if (!isfinite(number))
-        return sr_row_fail(row, SR_E_INVAL);
-    if (wide)
-        ok = sr_row_print(row, spec_of(c, "L").text, number);
+    if (c->length == LEN_LDOUBLE)
+        ok = put_long_double(row, c, va_arg(scan->args, long double));
+    else if (c->length == LEN_INT || c->length == LEN_L)
+        ok = put_double(row, c, va_arg(scan->args, double));
     else
-        ok = sr_row_print(row, spec_of(c, "").text, (double)number);
+        ok = sr_row_fail(row, SR_E_INVAL);
     if (ok)
         row->len = start + sr_number_fix_point(row->data + start, row->len - start);
     return ok;

@@ -51,12 +51,12 @@ static void start_device(struct program *agent, const char *example, const char 
     await_listening(agent);
 }
 
+/* It is EXECUTING for a second only, which who looks now and then may miss. */
 static void restart_runs(const char *object)
 {
     char operation[32];
 
     operator_restart(&world, object, operation);
-    operator_await_status(&world, object, operation, "EXECUTING");
     operator_await_status(&world, object, operation, "SUCCESSFUL");
 }
 
@@ -130,6 +130,7 @@ static void no_restart_is_lost_or_doubled(void **state)
     assert_int_equal(times_said(&agent, "restarting device"), 20);
 }
 
+/* Made at once, before the agent is connected again, or just after: it is fetched, or pushed. */
 static void after_an_outage_it_listens_again(void **state)
 {
     struct program agent;
@@ -141,7 +142,6 @@ static void after_an_outage_it_listens_again(void **state)
     await_listening(&agent);
     world_kill(&world);
     world_start(&world, NULL);
-    program_await(&agent, "push: connected again");
     restart_runs(object);
     program_interrupt(&agent);
 }

@@ -37,7 +37,10 @@ struct sr_loss_report {
 
 struct sr_agent {
     struct sr_loop *loop;
-    struct sr_http *http; /* made when first needed, with the options of then */
+    /* Made when first needed, with the options of then. The push has connections of its own:
+     * whose answer it was is asked on the connection of the answer (platform/prover.h), and
+     * libcurl picks any that is idle. */
+    struct sr_http *http, *push_http;
     struct sr_outbox *outbox;
     const struct sr_clock *clock;
     struct sr_reporter *reporter;
@@ -149,6 +152,8 @@ int sr_agent_check_setup(struct sr_agent *agent);
 /* Looks at the files of certificates and keys. 0 or SR_E_INVAL with a text. */
 int sr_agent_check_net(struct sr_agent *agent);
 int sr_agent_open_http(struct sr_agent *agent);
+/* The same for agent->push_http. */
+int sr_agent_open_push_http(struct sr_agent *agent);
 
 /* Runs the loop for that long. Returns 0 or SR_E_STOPPED. */
 int sr_agent_pause(struct sr_agent *agent, uint64_t ms);
@@ -157,6 +162,8 @@ int sr_agent_pause(struct sr_agent *agent, uint64_t ms);
 int sr_agent_exchange(struct sr_agent *agent, const char *login, const char *password,
                       const char *xid, const char *rows);
 
+/* What sr_agent_set_xid() takes no id for: says so, SR_E_INVAL. */
+int sr_agent_refuse_id(struct sr_agent *agent, const char *what, const char *id);
 /* "server 'http://...': reason"; a URL with a user in it may have a password in it, and is
  * not repeated. Returns SR_E_INVAL. */
 int sr_agent_refuse_url(struct sr_agent *agent, const char *what, const char *url,

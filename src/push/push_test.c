@@ -30,7 +30,8 @@ struct fixture {
     size_t at;         /* of the part */
     unsigned tellings; /* that it is connected */
     void (*in_handler)(struct fixture *fx);
-    unsigned in_handler_sent; /* requests that had come when a handler ran */
+    unsigned in_handler_sent;        /* requests that had come when a handler ran */
+    uint64_t push_fds, reporter_fds; /* of the platform's connections, bits */
     /* the model of reliable mode */
     pthread_mutex_t lock;
     uint32_t dice;
@@ -290,6 +291,44 @@ static void what_a_handler_sends_goes_out_at_once(void **state)
     assert_true(now_ms() - began < 50 * 1000);
 }
 
+static uint64_t acked(struct fixture *fx)
+{
+    struct sr_reporter_stats stats;
+
+    sr_reporter_stats(fx->reporter, &stats);
+    return stats.rows_acked;
+}
+
+static bool note_connections(struct exchange *x, void *arg)
+{
+    struct fixture *fx = arg;
+
+    pthread_mutex_lock(&fx->lock);
+    *(asks(x, "15,") ? &fx->reporter_fds : &fx->push_fds) |= UINT64_C(1) << x->fd % 64;
+    pthread_mutex_unlock(&fx->lock);
+    return behave(x, arg);
+}
+
+/* Or the reporter, which asks on the connection of an empty answer whose that was, would ask on
+ * another one and send the rows again. */
+static void push_and_reporter_share_no_connection(void **state)
+{
+    struct fixture *fx = *state;
+
+    fx->answers = answer_first;
+    fx->text = "502,1,24902\n";
+    fx->in_handler = send_a_row;
+    prepare(fx, note_connections);
+    assert_int_equal(sr_reporter_new_http(fx->agent, &fx->reporter), 0);
+    assert_int_equal(sr_reporter_start(fx->reporter), 0);
+    assert_int_equal(sr_push_start(fx->push), 0);
+    run_until(fx->agent, acked(fx) == 1);
+    pthread_mutex_lock(&fx->lock);
+    assert_true(fx->reporter_fds && fx->push_fds);
+    assert_false(fx->reporter_fds & fx->push_fds);
+    pthread_mutex_unlock(&fx->lock);
+}
+
 /* --- told when operations come ------------------------------------------------------ */
 
 static void fetch(struct sr_agent *agent, void *arg)
@@ -298,14 +337,6 @@ static void fetch(struct sr_agent *agent, void *arg)
 
     fx->tellings++;
     assert_int_equal(sr_agent_sendf(agent, "107,24871"), 0);
-}
-
-static uint64_t acked(struct fixture *fx)
-{
-    struct sr_reporter_stats stats;
-
-    sr_reporter_stats(fx->reporter, &stats);
-    return stats.rows_acked;
 }
 
 /* The first session ends with its first connect, and so on: a new one each time. */
@@ -925,6 +956,7 @@ int main(void)
         T(a_bad_server_is_named),
         T(operations_reach_their_handlers_and_are_acknowledged_then),
         T(what_a_handler_sends_goes_out_at_once),
+        T(push_and_reporter_share_no_connection),
         T(each_new_session_is_told_once_and_its_rows_go_at_once),
         T(whoever_is_told_may_free_push_or_agent),
         T(heartbeats_and_answers_in_pieces_are_no_matter),

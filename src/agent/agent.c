@@ -346,19 +346,30 @@ bool sr_id_valid(const char *text)
            !strpbrk(text, " ,\"");
 }
 
-static int set_number(char **text, const char *to)
+int sr_agent_refuse_id(struct sr_agent *agent, const char *what, const char *id)
 {
-    return sr_id_valid(to) ? sr_replace_text(text, to) : SR_E_INVAL;
+    return sr_agent_fail(agent, SR_E_INVAL,
+                         "%s '%.255s' is not 1 to %d bytes of UTF-8 without blanks, "
+                         "control characters, and , \" + #",
+                         what, id ? id : "", SR_ID_MAX);
+}
+
+static int set_id(struct sr_agent *agent, char **text, const char *what, const char *id)
+{
+    if (!sr_id_valid(id))
+        return sr_agent_refuse_id(agent, what, id);
+    return sr_replace_text(text, id) ? sr_agent_fail(agent, SR_E_NOMEM, "out of memory")
+                                     : 0;
 }
 
 int sr_agent_set_xid(struct sr_agent *agent, const char *xid)
 {
-    return set_number(&agent->xid, xid);
+    return set_id(agent, &agent->xid, "X-Id", xid);
 }
 
 int sr_agent_set_id(struct sr_agent *agent, const char *id)
 {
-    return set_number(&agent->id, id);
+    return set_id(agent, &agent->id, "object id", id);
 }
 
 static const char *text_or_empty(const char *text)

@@ -241,8 +241,10 @@ int sr_agent_on_message(struct sr_agent *agent, uint32_t id, sr_message_fn fn,
 int sr_agent_on_xmessage(struct sr_agent *agent, const char *xid, uint32_t id,
                          sr_message_fn fn, void *arg)
 {
-    if (!agent || !sr_id_valid(xid))
+    if (!agent)
         return SR_E_INVAL;
+    if (!sr_id_valid(xid))
+        return sr_agent_refuse_id(agent, "X-Id", xid);
     return sr_dispatch_set(&agent->dispatch, canonical(agent, xid), id, fn, arg);
 }
 

@@ -322,6 +322,18 @@ static void handlers_may_register_others_and_replace_themselves(void **state)
     expect(fx, "own:a;", 2, 0);
 }
 
+/* The error names it; control characters are blanks there. */
+static void names(struct fixture *fx, const char *what, const char *id)
+{
+    char text[64], *end;
+
+    snprintf(text, sizeof text, "%s '%s' is not 1 to 255 bytes", what, id);
+    end = strchr(text, '\n');
+    if (end)
+        *end = ' ';
+    assert_non_null(strstr(sr_agent_error(fx->agent), text));
+}
+
 static void names_that_cannot_be_a_collection_are_refused(void **state)
 {
     static const char *const bad[] = { "", "a b", "a,b", "#", "a/+", "a\nb", "\"a\"" };
@@ -330,10 +342,14 @@ static void names_that_cannot_be_a_collection_are_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(sr_agent_on_xmessage(fx->agent, bad[i], 1, own, fx),
                          SR_E_INVAL);
-        assert_int_equal(sr_agent_set_xid(fx->agent, bad[i]), SR_E_INVAL);
+        names(fx, "X-Id", bad[i]);
         assert_int_equal(sr_agent_set_id(fx->agent, bad[i]), SR_E_INVAL);
+        names(fx, "object id", bad[i]);
+        assert_int_equal(sr_agent_set_xid(fx->agent, bad[i]), SR_E_INVAL);
+        names(fx, "X-Id", bad[i]);
     }
     assert_int_equal(sr_agent_on_xmessage(fx->agent, NULL, 1, own, fx), SR_E_INVAL);
+    names(fx, "X-Id", "");
     assert_int_equal(sr_agent_on_xmessage(NULL, "a", 1, own, fx), SR_E_INVAL);
     assert_int_equal(sr_agent_on_message(NULL, 1, own, fx), SR_E_INVAL);
     assert_string_equal(sr_agent_xid(fx->agent), "24830");

@@ -104,6 +104,12 @@ static int list_xids(const struct sr_agent *agent, const char ***ret_xids,
     return 0;
 }
 
+/* `rc` of what says nothing itself. */
+static int told(struct sr_agent *agent, int rc)
+{
+    return rc ? sr_agent_fail(agent, rc, "the reporter: %s", sr_strerror(rc)) : 0;
+}
+
 static int new_mqtt_transport(struct sr_agent *agent,
                               struct sr_transport **ret_transport)
 {
@@ -124,15 +130,15 @@ static int new_mqtt_transport(struct sr_agent *agent,
 
     if (wrong)
         return sr_agent_fail(agent, SR_E_INVAL, "MQTT: %s", wrong);
-    rc = sr_agent_check_net(agent);
-    if (!rc)
-        rc = list_xids(agent, &xids, &count);
+    if (sr_agent_check_net(agent))
+        return SR_E_INVAL;
+    rc = list_xids(agent, &xids, &count);
     if (rc)
-        return rc;
+        return told(agent, rc);
     rc = sr_mqtt_transport_new(agent->reporter, agent->loop, &options, xids, count,
                                ret_transport);
     free(xids);
-    return rc;
+    return told(agent, rc);
 }
 
 static int new_http_transport(struct sr_agent *agent,
@@ -148,7 +154,8 @@ static int new_http_transport(struct sr_agent *agent,
         return rc;
     options.http = agent->http;
     options.url = agent->url;
-    return sr_http_transport_new(agent->reporter, agent->loop, &options, ret_transport);
+    rc = sr_http_transport_new(agent->reporter, agent->loop, &options, ret_transport);
+    return told(agent, rc);
 }
 
 int sr_reporter_start(struct sr_reporter *reporter)
@@ -170,9 +177,9 @@ int sr_reporter_start(struct sr_reporter *reporter)
         rc = agent->by_mqtt ? new_mqtt_transport(agent, &transport)
                             : new_http_transport(agent, &transport);
     if (!rc)
-        rc = sr_reporter_begin(reporter, transport, agent->xid);
+        rc = told(agent, sr_reporter_begin(reporter, transport, agent->xid));
     if (rc)
-        return *agent->error ? rc : sr_agent_fail(agent, rc, "%s", sr_strerror(rc));
+        return rc;
     agent->gave_up = false;
     if (agent->wait_ms)
         sr_deadline_set(&agent->contact, agent->wait_ms);

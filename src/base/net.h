@@ -10,7 +10,7 @@
  * SR_E_INVAL (certificate without key or the reverse, unknown HTTP version), SR_E_NOMEM. */
 int sr_net_copy(const struct sr_net *from, struct sr_net *ret);
 enum { SR_NET_WHY_MAX = 800 };
-/* Are the files of certificates and keys there, and what they should be? False, and `why` names
+/* Are the files of certificates and keys there, both of a pair, and what they should be? False, and `why` names
  * the setting and the file. Does not block. */
 bool sr_net_check(const struct sr_net *net, char *why, size_t size);
 /* sr_net_copy() for whoever is given one by an application: checks the files as well; SR_E_INVAL

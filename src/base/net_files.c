@@ -111,8 +111,15 @@ static bool check_own(const struct sr_net *net, char *why, size_t size)
     EVP_PKEY *key = NULL;
     bool fit;
 
-    if (!net->cert_file || !net->key_file)
+    if (!net->cert_file && !net->key_file)
         return true;
+    if (!net->cert_file || !net->key_file) {
+        snprintf(why, size, "%s '%.300s' needs the setting %s, too",
+                 net->cert_file ? "cert_file" : "key_file",
+                 net->cert_file ? net->cert_file : net->key_file,
+                 net->cert_file ? "key_file" : "cert_file");
+        return false;
+    }
     certificate = read_certificate("cert_file", net->cert_file, why, size);
     if (certificate)
         key = read_key(net->key_file, why, size);

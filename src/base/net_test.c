@@ -80,6 +80,10 @@ static void files_that_are_not_there_are_named(void **state)
 
     is_bad((struct sr_net){ .ca_file = "/nowhere" }, "ca_file", "/nowhere",
            ": No such file or directory");
+    is_bad((struct sr_net){ .cert_file = fx->one.cert }, "cert_file", fx->one.cert,
+           " needs the setting key_file, too");
+    is_bad((struct sr_net){ .key_file = fx->one.key }, "key_file", fx->one.key,
+           " needs the setting cert_file, too");
     is_bad((struct sr_net){ .cert_file = "/nowhere", .key_file = fx->one.key },
            "cert_file", "/nowhere", ": No such file or directory");
     is_bad((struct sr_net){ .cert_file = fx->one.cert, .key_file = "/nowhere" },

@@ -30,9 +30,10 @@ struct sr_agent;
 struct sr_loop;
 
 /* An agent for the device `device_id`: 1 to 1000 bytes of UTF-8; no white space, no control
- * character, none of `/ \ $ : + # % ?`; not one or two points alone. Its
- * platform is at `server`: http://host[:port] or https://host[:port]. Both are copied. A bad one is reported by the first call that
- * needs it (SR_E_INVAL), so that sr_agent_error() can say what is wrong with it.
+ * character, none of `/ \ $ : + # % ?`; not one or two points alone. Its platform is at
+ * `server`: http://host[:port] or https://host[:port]. Both are copied. A bad one is reported
+ * by the first call that needs it (SR_E_INVAL), so that sr_agent_error() can say what is wrong
+ * with it.
  * On success *ret_agent is the caller's, to be freed with sr_agent_free(); on failure
  * it is untouched. Returns 0, SR_E_NOMEM, SR_E_IO (no file descriptors left). */
 SR_API int sr_agent_new(const char *server, const char *device_id,

@@ -260,8 +260,10 @@ static int send_text(lua_State *L, int at, int prio, int options)
  * deliveries.c. */
 static int send(lua_State *L)
 {
-    int prio = (int)luaL_optinteger(L, 3, 0);
+    int prio;
 
+    sr_lua_charge(L, lua_rawlen(L, 3)); /* a text as a number */
+    prio = (int)luaL_optinteger(L, 3, 0);
     lua_settop(L, 4);
     if (!lua_istable(L, 2))
         return send_text(L, 2, prio, 4);

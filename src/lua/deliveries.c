@@ -96,6 +96,7 @@ static void read_options(lua_State *L, int at, struct sr_send_options *options)
         return;
     }
     lua_getfield(L, at, "ttl");
+    sr_lua_charge(L, lua_rawlen(L, -1)); /* a text as a number */
     ttl = luaL_optnumber(L, -1, 0);
     luaL_argcheck(L, ttl >= 0 && ttl <= (lua_Number)UINT32_MAX, at, "ttl: seconds");
     options->ttl_s = ttl > 0 && ttl < 1 ? 1 : (uint32_t)ttl;

@@ -314,11 +314,13 @@ static int add_to(lua_State *L, struct slot *slot, int fn)
 static int add(lua_State *L, const char *xid, int at)
 {
     struct plugin *plugin = sr_lua_plugin_of(L);
-    lua_Integer id = luaL_checkinteger(L, at);
+    lua_Integer id;
     struct slot *slot;
     struct handler *handler;
     int fn, rc;
 
+    sr_lua_charge(L, lua_rawlen(L, at)); /* a text as a number */
+    id = luaL_checkinteger(L, at);
     luaL_argcheck(L, id >= 0 && id <= (lua_Integer)UINT32_MAX, at, "not a message id");
     fn = lua_isnil(L, at + 1) ? LUA_NOREF : sr_lua_ref_callback(L, at + 1);
     rc = find_slot(plugin->lua, xid, (uint32_t)id, &slot);

@@ -17,8 +17,10 @@ static struct record *check(lua_State *L)
 
 static size_t index_of(lua_State *L, int at)
 {
-    lua_Integer i = luaL_checkinteger(L, at);
+    lua_Integer i;
 
+    sr_lua_charge(L, lua_rawlen(L, at)); /* a text as a number */
+    i = luaL_checkinteger(L, at);
     return i < 0 || i > INT32_MAX ? SIZE_MAX : (size_t)i;
 }
 

@@ -190,9 +190,11 @@ static void on_morning(struct sr_agent *agent, struct sr_timer *timer, void *arg
 
 static int nap(lua_State *L)
 {
-    lua_Number ms = luaL_checknumber(L, 2);
+    lua_Number ms;
     struct nap *new;
 
+    sr_lua_charge(L, lua_rawlen(L, 2)); /* a text as a number */
+    ms = luaL_checknumber(L, 2);
     luaL_argcheck(L, ms >= 0 && ms <= 1e15, 2, "milliseconds, 0 or more");
     sr_lua_check_wait(L, "c8y:sleep()");
     new = calloc(1, sizeof *new);

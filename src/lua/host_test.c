@@ -345,10 +345,11 @@ static void nothing_in_luv_stops_the_loop(void **state)
         "c8y:addTimer(20, 'look'):start()\n"
         "function look() say('turns', n > 1, m > 1) end\n"
         "local fd = uv.fs_open('%s', 'r', 0) say('fifo', fd > 2) uv.fs_close(fd)\n"
-        "say((pcall(uv.fs_copyfile, '%s', '/tmp/none')))",
-        fifo, fifo);
+        "say((pcall(uv.fs_copyfile, '%s', '/tmp/none', print)))\n"
+        "say((pcall(uv.fs_copyfile, '/etc/passwd', '%s', print)))",
+        fifo, fifo, fifo);
     run_init("p", code);
-    wait_said("fifo true;false;");
+    wait_said("fifo true;false;false;");
     wait_said("turns true true;");
     unlink(fifo);
 }
@@ -362,12 +363,19 @@ static void luv_sends_no_signal_to_us(void **state)
         "p",
         "uv = require 'luv'\n"
         "local ours = uv.os_getpid()\n"
-        "for _, pid in ipairs { ours, 0, -1, -ours } do say((pcall(uv.kill, pid, 0))) end\n"
+        "for _, pid in ipairs { ours, 0, -1, -ours, uv.os_getppid(), 1 << 32, (1 << 32) + ours } do\n"
+        "  say((pcall(uv.kill, pid, 0))) end\n"
         "local h, pid = uv.spawn('sleep', { args = { '60' } }, function(_, signal)\n"
         "  say('ended by', signal) end)\n"
         "say(uv.kill(pid, 'sigterm'))\n"
-        "say((pcall(uv.spawn, 'true', { stdio = { 0, 1, 2, 3 } })))");
-    expect_said("false;false;false;false;0;false;");
+        "say((pcall(uv.spawn, 'true', { stdio = { 0, 1, 2, 3 } })))\n"
+        "local short = { __len = function() return 0 end }\n"
+        "say((pcall(uv.spawn, 'true', { stdio = setmetatable({ 0, 1, 2, 3 }, short) })))\n"
+        "local looks, later = 0, { __index = function(_, key)\n"
+        "  looks = looks + (key == 'stdio' and 1 or 0)\n"
+        "  return key == 'stdio' and looks > 1 and { 0, 1, 2, 3 } or nil end }\n"
+        "uv.spawn('true', setmetatable({}, later)) say('looks', looks)");
+    expect_said("false;false;false;false;false;false;false;0;false;false;looks 0;");
     wait_said("ended by 15;");
 }
 

@@ -3,6 +3,7 @@
  * upvalue 1 is luv's. */
 #include "lua/host.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,11 +76,11 @@ static int fs_open(lua_State *L)
 
 static int fs_copyfile(lua_State *L)
 {
-    const char *from = luaL_checkstring(L, 1);
     struct stat st;
 
-    if (stat(from, &st) == 0 && !S_ISREG(st.st_mode))
-        return luaL_argerror(L, 1, "only a regular file can be copied");
+    for (int i = 1; i <= 2; i++)
+        if (stat(luaL_checkstring(L, i), &st) == 0 && !S_ISREG(st.st_mode))
+            return luaL_argerror(L, i, "only regular files can be copied");
     if (!lua_isfunction(L, -1))
         return luaL_error(L, "a callback is needed: without it this would block");
     return call_luv(L);
@@ -87,20 +88,36 @@ static int fs_copyfile(lua_State *L)
 
 /* --- processes --------------------------------------------------------------------- */
 
-/* Groups may have us in them, and the number of a thread stands for its process. */
+/* Groups may have us in them, and the number of a thread stands for its process. luv takes an int:
+ * what is beyond would become another number. */
 static bool is_ours(lua_Integer pid)
 {
     char path[64];
 
     snprintf(path, sizeof path, "/proc/self/task/%lld", (long long)pid);
-    return pid <= 0 || pid == getpid() || access(path, F_OK) == 0;
+    return pid <= 0 || pid > INT_MAX || pid == getpid() || pid == getppid() ||
+           access(path, F_OK) == 0;
 }
 
 static int kill_other(lua_State *L)
 {
     if (is_ours(luaL_checkinteger(L, 1)))
-        return luaL_argerror(L, 1, "the agent's own process, or a group");
+        return luaL_argerror(L, 1, "the agent's own process, its parent, or a group");
     return call_luv(L);
+}
+
+/* In the place of the table at `at`: a copy, which no metatable and no finalizer changes between our
+ * look and luv's. */
+static void copy_table(lua_State *L, int at)
+{
+    lua_newtable(L);
+    lua_pushnil(L);
+    while (lua_next(L, at)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_replace(L, at);
 }
 
 /* Descriptors that are handed on by number: the standard ones only. */
@@ -108,16 +125,18 @@ static void check_stdio(lua_State *L, int options)
 {
     lua_Integer count;
 
+    copy_table(L, options);
     if (lua_getfield(L, options, "stdio") == LUA_TTABLE) {
-        count = luaL_len(L, -1);
+        copy_table(L, lua_gettop(L));
+        count = (lua_Integer)lua_rawlen(L, -1);
         for (lua_Integer i = 1; i <= count; i++) {
-            if (lua_geti(L, -1, i) == LUA_TNUMBER &&
+            if (lua_rawgeti(L, -1, i) == LUA_TNUMBER &&
                 lua_tointeger(L, -1) > STDERR_FILENO)
                 luaL_error(L, "stdio: a descriptor that is the program's");
             lua_pop(L, 1);
         }
     }
-    lua_pop(L, 1);
+    lua_setfield(L, options, "stdio");
 }
 
 /* Raises no error: what is sealed has to be unsealed. */

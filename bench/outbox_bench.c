@@ -8,7 +8,7 @@
  * system's journal, and with neighbours that the kernel keeps in one piece with them. By the disk,
  * /sys/dev/block/.../stat: what was really written, also by others: a quiet machine is needed. */
 #include "outbox/outbox.h"
-#include "outbox/store.h"
+#include "store/store.h"
 
 #include <dirent.h>
 #include <fcntl.h>

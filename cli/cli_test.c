@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command `smartrest` as a program: what it prints, whole, and its exit statuses. */
 #include "outbox/files_test.h"
-#include "outbox/store.h"
+#include "store/store.h"
 #include <errno.h>
 #include <poll.h>
 #include <pty.h>

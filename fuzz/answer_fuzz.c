@@ -2,9 +2,9 @@
 /* Answers to rows, as the platform or anybody else may give them: the request, byte 0x1e, the
  * answer. Whatever is taken for the platform's is made of rows for lines that were sent. */
 #include "fuzz.h"
-#include "platform/evidence.h"
-#include "reporter/answer.h"
-#include "reporter/blame.h"
+#include "protocol/answer.h"
+#include "protocol/blame.h"
+#include "protocol/evidence.h"
 #include <smartrest/record.h>
 #include <string.h>
 

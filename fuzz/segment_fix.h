@@ -5,8 +5,8 @@
 #define FUZZ_SEGMENT_FIX_H
 
 #include "fuzz.h"
-#include "outbox/disk.h"
-#include "outbox/segment.h"
+#include "store/disk.h"
+#include "store/segment.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>

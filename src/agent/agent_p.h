@@ -13,8 +13,8 @@
 #include "loop/flood.h"
 #include "loop/loop.h"
 #include "outbox/outbox.h"
-#include "platform/prover.h"
 #include "reporter/reporter.h"
+#include "transport/prover.h"
 #include <pthread.h>
 #include <smartrest/agent.h>
 #include <smartrest/outbox.h>
@@ -38,7 +38,7 @@ struct sr_loss_report {
 struct sr_agent {
     struct sr_loop *loop;
     /* Made when first needed, with the options of then. The push has connections of its own:
-     * whose answer it was is asked on the connection of the answer (platform/prover.h), and
+     * whose answer it was is asked on the connection of the answer (transport/prover.h), and
      * libcurl picks any that is idle. */
     struct sr_http *http, *push_http;
     struct sr_outbox *outbox;

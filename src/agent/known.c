@@ -3,7 +3,7 @@
 
 #include "base/fd.h"
 #include "base/replace.h"
-#include "outbox/crc32c.h"
+#include "store/crc32c.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <smartrest/error.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows and what becomes of them, as an application sees it; servers play scripts. */
 #include "agent/agent_p.h"
-#include "reporter/join.h"
+#include "protocol/join.h"
 #include "support/run.h"
 #include "support/scripted_http.h"
 #include <dirent.h>

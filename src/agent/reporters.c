@@ -2,8 +2,8 @@
 /* The agent gives its reporter what it needs: loop, outbox, credentials, X-Id, dispatch. */
 #include "agent/agent_p.h"
 #include "push/push.h"
-#include "reporter/http_transport.h"
-#include "reporter/mqtt_transport.h"
+#include "transport/http_transport.h"
+#include "transport/mqtt_transport.h"
 #include <stdlib.h>
 #include <string.h>
 

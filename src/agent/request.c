@@ -3,7 +3,7 @@
  * that fails is tried again, as is whoever answers in the platform's place. */
 #include "agent/agent_p.h"
 #include "base/backoff.h"
-#include "platform/evidence.h"
+#include "protocol/evidence.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -142,7 +142,7 @@ static long connect_ms(const struct sr_net *net, uint64_t timeout_ms)
 }
 
 /* The platform needs no media types here. HTTP 1.0 has to ask for a connection that stays: only on
- * one can the server be asked who it is (platform/prover.h). */
+ * one can the server be asked who it is (transport/prover.h). */
 int sr_http_post(struct sr_http *http, const struct sr_http_post *post, sr_http_fn fn,
                  void *arg, struct sr_http_request **ret_request)
 {

@@ -5,7 +5,7 @@
 #ifndef OUTBOX_FILES_TEST_H
 #define OUTBOX_FILES_TEST_H
 
-#include "outbox/segment.h"
+#include "store/segment.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>

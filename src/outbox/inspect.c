@@ -6,7 +6,7 @@
  * write may see its end before its beginning. */
 #include "base/fd.h"
 #include "outbox/outbox.h"
-#include "outbox/segment.h"
+#include "store/segment.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

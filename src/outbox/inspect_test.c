@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking into an outbox: files made byte by byte, and files that a store is writing. */
 #include "files_test.h"
-#include "outbox/store.h"
+#include "store/store.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>

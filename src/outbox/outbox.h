@@ -14,7 +14,7 @@
 #define OUTBOX_OUTBOX_H
 
 #include "base/clock.h"
-#include "outbox/store.h"
+#include "store/store.h"
 #include <smartrest/error.h>
 #include <smartrest/outbox.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
 #ifndef OUTBOX_OUTBOX_FIXTURE_H
 #define OUTBOX_OUTBOX_FIXTURE_H
 
-#include "outbox/disk.h"
 #include "outbox/outbox.h"
+#include "store/disk.h"
 #include <smartrest/agent.h>
 #include <stdatomic.h>
 

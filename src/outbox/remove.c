@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Taking rows and files out of an outbox that no agent has. */
 #include "base/fd.h"
-#include "outbox/segment.h"
-#include "outbox/store.h"
+#include "store/segment.h"
+#include "store/store.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <smartrest/outbox.h>

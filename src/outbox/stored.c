@@ -2,7 +2,7 @@
 /* Buffered rows on disk: how they get there, how they are read back, and what happens while
  * the disk does not work. */
 #include "outbox/outbox_p.h"
-#include "outbox/segment.h"
+#include "store/segment.h"
 
 #include <stdio.h>
 #include <stdlib.h>

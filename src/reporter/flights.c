@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Payloads under way, and which row it is if the platform never takes one of them. */
-#include "reporter/join.h"
+#include "protocol/join.h"
 #include "reporter/reporter_p.h"
 #include <smartrest/agent.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "reporter/answer.h"
-#include "reporter/blame.h"
+#include "protocol/answer.h"
+#include "protocol/blame.h"
 #include "reporter/reporter_p.h"
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * over. Does the platform still know the collection and the device? Its answers say so, by HTTP
  * to one payload, by MQTT most likely to the last one. While it does not, rows go one at a
  * time, with pauses that grow to `slow_retry`. */
-#include "reporter/answer.h"
-#include "reporter/blame.h"
+#include "protocol/answer.h"
+#include "protocol/blame.h"
 #include "reporter/reporter_p.h"
 #include <stdio.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #define FAULT_MEDIUM_H
 
 #include "dice.h"
-#include "outbox/disk.h"
+#include "store/disk.h"
 #include <stddef.h>
 
 struct medium;

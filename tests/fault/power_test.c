@@ -3,7 +3,7 @@
  * stays so once it is synced, nothing is made up, and life goes on. SR_CUTS says how many cuts
  * are tried with each policy. */
 #include "medium.h"
-#include "outbox/store.h"
+#include "store/store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

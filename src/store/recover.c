@@ -1,0 +1,703 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading the directory when the store is opened. Whatever is in the files, rows that are intact
+ * come back: damaged bytes are copied to NAME.damaged and become a void record, or the end of
+ * the file; what is no segment at all is renamed. */
+#include "store/store_p.h"
+
+#include "base/fd.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { GAPS_MAX = 1024 };
+
+/* Numbers that rows may have had which are in no file. */
+struct recovery {
+    struct sr_store *store;
+    struct sr_store_recovery *told;
+    uint64_t *numbers; /* of the segments */
+    size_t count, room;
+    uint64_t expected; /* the number behind the last row that was found */
+    bool any;          /* has there been one? */
+    struct sr_range gaps[GAPS_MAX];
+    size_t gap_count;
+    bool absent[GAPS_MAX]; /* of a gap: it is between two files, and not in one */
+    uint64_t front;        /* so many numbers are before the first file */
+    bool knows_done;       /* a snapshot was read */
+    unsigned empty;        /* files without a byte since the last segment */
+    uint64_t first_empty;  /* number of the first of them */
+    bool unread;           /* a file was not read to its end, and the next not begun */
+    char first[192];       /* damage, as the note tells it; "" if none */
+    bool uncounted;        /* rows may be lost of which no neighbour tells */
+    struct sr_snapshot snapshot;
+};
+
+/* --- aside --------------------------------------------------------------------------- */
+
+static void remember_damaged(struct sr_store *store, const char *name)
+{
+    char(*damaged)[sizeof store->damaged[0]] = store->damaged;
+
+    for (size_t i = 0; i < store->damaged_count; i++)
+        if (strcmp(damaged[i], name) == 0)
+            return;
+    if (store->damaged_count == STORE_DAMAGED_MAX) { /* the oldest goes */
+        store->disk->unlink(store->disk->arg, store->dir, damaged[0]);
+        memmove(damaged[0], damaged[1], sizeof *damaged * (STORE_DAMAGED_MAX - 1));
+        store->damaged_count--;
+    }
+    snprintf(damaged[store->damaged_count++], sizeof *damaged, "%s", name);
+}
+
+int sr_store_set_aside(struct sr_store *store, const char *name, const void *bytes,
+                       size_t len)
+{
+    char aside[sizeof store->damaged[0]];
+    struct iovec part = { .iov_len = len };
+    struct stat st;
+    int fd, rc = 0;
+
+    memcpy(&part.iov_base, &bytes, sizeof bytes); /* it is only written from */
+    snprintf(aside, sizeof aside, "%s" SR_DAMAGED_SUFFIX, name);
+    fd = store->disk->open(store->disk->arg, store->dir, aside,
+                           O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return sr_store_fail(store, aside, "cannot create", errno);
+    remember_damaged(store, aside);
+    if (fstat(fd, &st) || st.st_size > SR_SEGMENT_MAX ||
+        sr_store_write(store, fd, &part, 1, (uint64_t)st.st_size))
+        rc = sr_store_fail(store, aside, "cannot write", errno);
+    close(fd);
+    return rc;
+}
+
+int sr_store_rename_aside(struct sr_store *store, const char *name)
+{
+    char aside[sizeof store->damaged[0]];
+
+    snprintf(aside, sizeof aside, "%s" SR_DAMAGED_SUFFIX, name);
+    if (store->disk->rename(store->disk->arg, store->dir, name, aside))
+        return sr_store_fail(store, name, "cannot rename", errno);
+    remember_damaged(store, aside);
+    return 0;
+}
+
+/* The first one is told, the others are counted. */
+static void note(struct recovery *r, const char *name, size_t offset, const char *why,
+                 bool kept)
+{
+    if (r->first[0])
+        return;
+    snprintf(r->first, sizeof r->first, "%s at byte %zu: %s, %s%s%s", name, offset, why,
+             kept ? "kept as " : "left as it is", kept ? name : "",
+             kept ? SR_DAMAGED_SUFFIX : "");
+}
+
+/* --- the directory ------------------------------------------------------------------------ */
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static int add_number(struct recovery *r, uint64_t number)
+{
+    if (r->count == r->room) {
+        size_t room = r->room ? 2 * r->room : 32;
+        uint64_t *numbers = realloc(r->numbers, room * sizeof *numbers);
+
+        if (!numbers)
+            return SR_E_NOMEM;
+        r->numbers = numbers;
+        r->room = room;
+    }
+    r->numbers[r->count++] = number;
+    return 0;
+}
+
+/* NAME.damaged, of a segment or of the quarantine file. Their numbers are not used again. */
+static void add_damaged(struct recovery *r, const char *entry)
+{
+    struct sr_store *store = r->store;
+    size_t len = strlen(entry), suffix = strlen(SR_DAMAGED_SUFFIX);
+    char name[sizeof store->damaged[0]];
+    uint64_t number;
+
+    if (len <= suffix || len >= sizeof name ||
+        strcmp(entry + len - suffix, SR_DAMAGED_SUFFIX) != 0)
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)(len - suffix), entry);
+    if (sr_segment_is_name(name, &number)) {
+        if (number >= store->next_number)
+            store->next_number = number + 1;
+    } else if (strcmp(name, SR_QUARANTINE_NAME) != 0) {
+        return;
+    }
+    if (store->damaged_count < STORE_DAMAGED_MAX)
+        memcpy(store->damaged[store->damaged_count++], entry, len + 1);
+}
+
+static int list(struct recovery *r)
+{
+    struct sr_store *store = r->store;
+    int fd = sr_fd_openat(store->dir, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    uint64_t number;
+    int rc = 0;
+
+    if (!dir) {
+        if (fd >= 0)
+            close(fd);
+        return sr_store_fail(store, ".", "cannot list", errno);
+    }
+    while (!rc && (errno = 0, entry = readdir(dir)) != NULL)
+        if (sr_segment_is_name(entry->d_name, &number))
+            rc = add_number(r, number);
+        else
+            add_damaged(r, entry->d_name);
+    if (!rc && errno)
+        rc = sr_store_fail(store, ".", "cannot list", errno);
+    closedir(dir);
+    if (r->count > 0) {
+        qsort(r->numbers, r->count, sizeof *r->numbers, by_number);
+        if (r->numbers[r->count - 1] >= store->next_number)
+            store->next_number = r->numbers[r->count - 1] + 1;
+    }
+    qsort(store->damaged, store->damaged_count, sizeof *store->damaged, by_name);
+    return rc;
+}
+
+/* --- one file -------------------------------------------------------------------------------- */
+
+struct file {
+    uint64_t number;
+    char name[SR_SEGMENT_NAME_MAX];
+    int fd;
+    uint8_t *bytes;
+    size_t len;    /* that could be read */
+    uint64_t size; /* of the file */
+    int err;       /* why there are fewer */
+    bool damaged;
+};
+
+/* Returns 0; SR_E_CORRUPT, no file of ours by its size or kind, or one that the file system
+ * does not know its way around in any more; SR_E_IO, SR_E_NOMEM. */
+static int read_file(struct sr_store *store, struct file *file)
+{
+    struct stat st;
+
+    file->fd = sr_store_reopen(store, file->name, O_RDWR);
+    if (file->fd < 0 || fstat(file->fd, &st)) {
+        if (errno == ELOOP || errno == EISDIR || errno == EIO || errno == EUCLEAN ||
+            errno == EBADMSG)
+            return SR_E_CORRUPT;
+        return sr_store_fail(store, file->name, "cannot open", errno);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size > SR_SEGMENT_MAX)
+        return SR_E_CORRUPT;
+    file->size = (uint64_t)st.st_size;
+    file->bytes = malloc(file->size + 1);
+    if (!file->bytes)
+        return SR_E_NOMEM;
+    file->len = sr_store_pread(store, file->fd, file->bytes, file->size, 0, &file->err);
+    if (file->len < file->size && !file->err)
+        file->err = ENODATA;
+    return 0;
+}
+
+/* How much is left when zeros at the end are left out. */
+static size_t trim(const uint8_t *bytes, size_t len)
+{
+    while (len > 0 && bytes[len - 1] == 0)
+        len--;
+    return len;
+}
+
+static void add_gap(struct recovery *r, uint64_t first, uint64_t last, bool absent)
+{
+    if (first > last)
+        return;
+    if (r->gap_count == GAPS_MAX) { /* what is between may count, too */
+        r->gaps[GAPS_MAX - 1].last = last;
+        r->absent[GAPS_MAX - 1] = false;
+        return;
+    }
+    r->absent[r->gap_count] = absent;
+    r->gaps[r->gap_count++] = (struct sr_range){ first, last };
+}
+
+static bool is_last(const struct recovery *r, const struct file *file)
+{
+    return r->numbers[r->count - 1] == file->number;
+}
+
+/* --- damage ------------------------------------------------------------------------------------- */
+
+/* The head of a void record is written over the first bytes of what is damaged; so the reader
+ * gets over it. One holds 64 KiB at most. */
+static int fill(struct sr_store *store, struct file *file,
+                const struct sr_segment_header *header, size_t from, size_t to)
+{
+    while (from < to) {
+        size_t len = to - from - SR_RECORD_HEAD, most = SR_RECORD_TEXT_MAX / 8 * 8;
+        uint8_t *head = file->bytes + from;
+        struct iovec part = { head, SR_RECORD_HEAD };
+        struct sr_entry entry = { .row = (const char *)head + SR_RECORD_HEAD };
+
+        if (len > most) /* and leave room for another head */
+            len = len - most < SR_RECORD_HEAD ? most - SR_RECORD_HEAD : most;
+        entry.len = len;
+        from += sr_segment_put_record(header, from, SR_RECORD_VOID, &entry, head);
+        if (sr_store_write(store, file->fd, &part, 1, (uint64_t)(head - file->bytes)))
+            return sr_store_fail(store, file->name, "cannot write", errno);
+    }
+    return 0;
+}
+
+/* The last record of the log is damaged. Was it a row? Then its number is as good as used. */
+static void guess_row(struct recovery *r, const struct file *file, const uint8_t *bytes,
+                      size_t len)
+{
+    bool is_row = len >= SR_RECORD_HEAD && sr_segment_guess_row(bytes) == r->expected;
+
+    if (is_row && r->store->next_seq == r->expected)
+        r->store->next_seq++;
+    if (is_last(r, file) && (!is_row || len > sr_segment_record_size(bytes)))
+        r->uncounted = true;
+}
+
+/* Behind damage at reader->offset. Returns true if reading can go on. */
+static bool overcome(struct recovery *r, struct file *file,
+                     struct sr_segment_reader *reader)
+{
+    struct sr_store *store = r->store;
+    size_t from = reader->offset, to;
+    const char *why = reader->why;
+    bool more = sr_segment_resync(reader), kept;
+
+    if (file->err && !more) /* that is where the rest is missing */
+        return false;
+    file->damaged = true;
+    to = more ? reader->offset : from + trim(file->bytes + from, file->len - from);
+    if (!more)
+        guess_row(r, file, file->bytes + from, to - from);
+    kept = !sr_store_set_aside(store, file->name, file->bytes + from, to - from);
+    note(r, file->name, from, why, kept);
+    if (!kept && !more)
+        return false; /* stays where it is */
+    if (more)
+        return fill(store, file, &reader->header, from, to) == 0;
+    store->disk->ftruncate(store->disk->arg, file->fd, (off_t)from);
+    return false;
+}
+
+/* --- records -------------------------------------------------------------------------------------- */
+
+static void take_snapshot(struct recovery *r, const struct sr_segment_record *record)
+{
+    struct sr_store *store = r->store;
+    struct sr_range ignored;
+
+    if (sr_snapshot_decode(record, &r->snapshot) || r->snapshot.next > STORE_SEQ_MAX)
+        return;
+    r->knows_done = true;
+    store->losses = r->snapshot.losses;
+    if (r->snapshot.next > store->next_seq)
+        store->next_seq = r->snapshot.next;
+    for (size_t i = 0; i < r->snapshot.ranges; i++) {
+        const struct sr_range *range = &r->snapshot.range[i];
+
+        sr_ranges_add(&store->done, range->first, range->last, &ignored);
+    }
+}
+
+/* A row of a number that was seen before is a copy, made when a sync had failed. */
+static void take_row(struct recovery *r, struct segment *segment,
+                     const struct sr_segment_record *record)
+{
+    const struct sr_entry *entry = &record->entry;
+
+    if (entry->seq <= segment->above)
+        return;
+    if (segment->rows++ == 0)
+        segment->first = entry->seq;
+    segment->last = entry->seq;
+    segment->live++;
+    segment->live_bytes += entry->len;
+    sr_store_mark(segment, entry->seq, record->offset);
+    if (entry->seq >= r->store->next_seq)
+        r->store->next_seq = entry->seq + 1;
+    r->expected = entry->seq + 1;
+    r->any = true;
+}
+
+/* Numbers grow in a file; where they do not, it is damaged though its checksums are right. */
+static bool in_order(const struct segment *segment, uint64_t before,
+                     const struct sr_segment_record *record)
+{
+    const struct sr_entry *entry = &record->entry;
+
+    return record->kind != SR_RECORD_QUARANTINE &&
+           (record->kind != SR_RECORD_ROW ||
+            (entry->seq > before && entry->seq >= segment->header.base &&
+             entry->seq < STORE_SEQ_MAX));
+}
+
+static void read_records(struct recovery *r, struct file *file,
+                         struct sr_segment_reader *reader, struct segment *segment)
+{
+    struct sr_segment_record record;
+    uint64_t seen = 0;
+    bool hole = false;
+    int rc;
+
+    while ((rc = sr_segment_next(reader, &record)) != SR_E_END) {
+        if (rc == 0 && !in_order(segment, seen, &record)) {
+            reader->offset = record.offset;
+            reader->why = "a record that makes no sense";
+            rc = SR_E_CORRUPT;
+        }
+        if (rc) {
+            hole = true;
+            if (!overcome(r, file, reader))
+                return;
+            segment->end = (uint32_t)reader->offset;
+            continue;
+        }
+        segment->end = record.offset + record.size;
+        if (record.kind == SR_RECORD_SNAPSHOT)
+            take_snapshot(r, &record);
+        if (record.kind != SR_RECORD_ROW)
+            continue;
+        if (hole)
+            add_gap(r, r->expected, record.entry.seq - 1, false);
+        hole = false;
+        seen = record.entry.seq;
+        take_row(r, segment, &record);
+    }
+}
+
+/* --- segments --------------------------------------------------------------------------------------- */
+
+/* Behind what was read the last segment goes on, if all of it is well. */
+static void finish_segment(struct recovery *r, struct file *file,
+                           struct segment *segment)
+{
+    struct sr_store *store = r->store;
+
+    segment->size = segment->end;
+    if (segment->end > file->len) /* zeros behind the last text were cut off */
+        segment->end = segment->size = (uint32_t)file->len;
+    if (is_last(r, file) && !file->damaged && file->size > segment->end && !file->err) {
+        segment->size = (uint32_t)file->size;
+        segment->spare = segment->rows == 0 && segment->size <= STORE_GRAIN;
+        store->has_active = true;
+        sr_sync_switch(store, file->fd, file->number);
+        file->fd = -1;
+    }
+    sr_sync_suspect(store, file->number);
+}
+
+/* They have had rows: what was just begun is the last. */
+static void count_emptied(struct recovery *r)
+{
+    char name[SR_SEGMENT_NAME_MAX];
+
+    sr_store_name(name, r->first_empty);
+    if (r->empty && !r->first[0])
+        snprintf(r->first, sizeof r->first, "%s: emptied, removed", name);
+    r->told->files_damaged += r->empty;
+    r->empty = 0;
+}
+
+/* Numbers before its base were given to rows of earlier ones. Are there none, it depends on what is
+ * done: count_lost(). */
+static void look_before(struct recovery *r, uint64_t base)
+{
+    if (base <= r->expected)
+        return;
+    if (r->store->count == 1 && !r->any)
+        r->front = base - 1;
+    else
+        add_gap(r, r->expected, base - 1, !r->unread);
+    r->expected = base;
+}
+
+static struct segment *begin_segment(struct recovery *r,
+                                     const struct sr_segment_header *header)
+{
+    struct sr_store *store = r->store;
+    struct segment *segment = sr_store_add_segment(store);
+
+    if (!segment)
+        return NULL;
+    segment->header = *header;
+    segment->end = SR_SEGMENT_HEADER;
+    segment->above = r->any ? r->expected - 1 : 0;
+    segment->last =
+        header->base - 1 > segment->above ? header->base - 1 : segment->above;
+    segment->first = segment->last + 1;
+    count_emptied(r);
+    look_before(r, header->base);
+    r->unread = false;
+    if (header->base > store->next_seq)
+        store->next_seq = header->base;
+    return segment;
+}
+
+static int open_segment(const struct file *file, struct sr_segment_reader *reader)
+{
+    const struct sr_segment_header *header = &reader->header;
+    int rc = sr_segment_open(reader, file->bytes, file->len);
+
+    if (rc || (header->content == SR_CONTENT_LOG && header->number == file->number &&
+               header->base > 0 && header->base < STORE_SEQ_MAX))
+        return rc;
+    reader->why = "a segment of another place";
+    return SR_E_CORRUPT;
+}
+
+/* The file is left as it is: another day it may be read. The rows in the rest keep their numbers
+ * until then. */
+static void cannot_read_on(struct recovery *r, struct file *file,
+                           const struct segment *segment)
+{
+    uint64_t rows = (file->size - segment->end) / SR_RECORD_HEAD;
+
+    file->damaged = true;
+    note(r, file->name, file->len, strerror(file->err), false);
+    r->unread = true;
+    if (!is_last(r, file))
+        return; /* the base of the next one tells */
+    if (r->store->next_seq < r->expected + rows)
+        r->store->next_seq = r->expected + rows;
+    r->uncounted = true;
+    r->expected = r->store->next_seq; /* nobody knows how many they were */
+}
+
+/* All of the file. How many rows it had tell those before it and the base of the next. */
+static int reject(struct recovery *r, struct file *file, const char *why)
+{
+    file->damaged = true;
+    if (is_last(r, file))
+        r->uncounted = true;
+    note(r, file->name, 0, why, true);
+    return sr_store_rename_aside(r->store, file->name);
+}
+
+/* One that was just begun, unless a segment follows: count_emptied(). */
+static int remove_empty(struct recovery *r, const struct file *file)
+{
+    struct sr_store *store = r->store;
+
+    store->disk->unlink(store->disk->arg, store->dir, file->name);
+    if (r->empty++ == 0)
+        r->first_empty = file->number;
+    return 0;
+}
+
+/* Its records are worth as much as before. If it cannot be written the same is done next time. */
+static int mend_header(struct recovery *r, struct file *file,
+                       struct sr_segment_reader *reader)
+{
+    struct sr_store *store = r->store;
+    struct iovec part = { file->bytes, SR_SEGMENT_HEADER };
+    struct sr_segment_header header;
+    bool kept;
+
+    if (sr_segment_mend(file->bytes, file->len, file->number, &header) ||
+        header.base >= STORE_SEQ_MAX)
+        return SR_E_CORRUPT;
+    kept = !sr_store_set_aside(store, file->name, file->bytes, SR_SEGMENT_HEADER);
+    note(r, file->name, 0, reader->why, kept);
+    file->damaged = true;
+    sr_segment_put_header(&header, file->bytes);
+    if (kept && sr_store_write(store, file->fd, &part, 1, 0))
+        sr_store_fail(store, file->name, "cannot write", errno);
+    return sr_segment_open(reader, file->bytes, file->len);
+}
+
+static int read_segment(struct recovery *r, struct file *file)
+{
+    struct sr_segment_reader reader = { .offset = 0 };
+    struct segment *segment;
+    int rc = open_segment(file, &reader);
+
+    if (rc == SR_E_END && !file->err) /* it was made, and the power went */
+        return remove_empty(r, file);
+    if (rc == SR_E_CORRUPT && !file->err)
+        rc = mend_header(r, file, &reader);
+    if (rc)
+        return reject(r, file, file->err ? strerror(file->err) : reader.why);
+    segment = begin_segment(r, &reader.header);
+    if (!segment)
+        return SR_E_NOMEM;
+    read_records(r, file, &reader, segment);
+    if (file->err)
+        cannot_read_on(r, file, segment);
+    finish_segment(r, file, segment);
+    return 0;
+}
+
+static int recover_file(struct recovery *r, uint64_t number)
+{
+    struct sr_store *store = r->store;
+    struct file file = { .number = number, .fd = -1 };
+    int rc;
+
+    sr_store_name(file.name, number);
+    rc = read_file(store, &file);
+    if (rc == SR_E_CORRUPT)
+        rc = reject(r, &file, "not a file of an outbox");
+    else if (!rc)
+        rc = read_segment(r, &file);
+    r->told->files_damaged += file.damaged;
+    free(file.bytes);
+    if (file.fd >= 0)
+        close(file.fd);
+    return rc;
+}
+
+/* --- the whole ----------------------------------------------------------------------------------------- */
+
+/* Now that it is known what is done. */
+static int count_live(struct recovery *r)
+{
+    struct sr_store *store = r->store;
+
+    for (size_t i = 0; i < store->count; i++) {
+        struct segment *segment = &store->segments[i];
+        struct tally tally = { .rows = 0 };
+
+        if (segment->rows == 0 ||
+            sr_ranges_missing(&store->done, segment->first, segment->last) ==
+                segment->last - segment->first + 1)
+            continue;
+        if (!sr_ranges_cover(&store->done, segment->first, segment->last) &&
+            sr_store_tally(store, segment, segment->first, segment->last, &tally) ==
+                SR_E_NOMEM)
+            return SR_E_NOMEM;
+        segment->live = tally.rows;
+        segment->live_bytes = tally.bytes;
+    }
+    return 0;
+}
+
+/* A power cut may take the newest snapshot and spare the removal of a file whose rows it says are
+ * done. Then nobody knows whether rows before the first file are lost. */
+static bool power_may_have_been_cut(const struct recovery *r)
+{
+    uint32_t tag = r->store->boot_tag;
+
+    return !tag || sr_store_last_tag(r->store) != tag;
+}
+
+static void count_front(struct recovery *r)
+{
+    uint64_t rows = r->front ? sr_ranges_missing(&r->store->done, 1, r->front) : 0;
+
+    if (rows > 0 && !r->knows_done)
+        r->uncounted = true;
+    else if (power_may_have_been_cut(r) && !r->told->files_damaged)
+        r->told->rows_doubtful = rows;
+    else
+        r->told->rows_lost += rows;
+}
+
+/* What is in no file is told once: from now on it is as good as done. */
+static void forget_absent(struct recovery *r)
+{
+    struct sr_store *store = r->store;
+
+    for (size_t i = 0; i < r->gap_count; i++)
+        if (r->absent[i])
+            sr_store_add_done(store, r->gaps[i].first, r->gaps[i].last);
+    if (r->front)
+        sr_store_add_done(store, 1, r->front);
+    store->snapshot_due = r->told->rows_lost > 0 || r->told->rows_doubtful > 0;
+}
+
+static void count_lost(struct recovery *r)
+{
+    struct sr_store *store = r->store;
+
+    if (r->any && store->next_seq > r->expected)
+        add_gap(r, r->expected, store->next_seq - 1, !r->unread);
+    for (size_t i = 0; i < r->gap_count; i++)
+        r->told->rows_lost +=
+            sr_ranges_missing(&store->done, r->gaps[i].first, r->gaps[i].last);
+    count_front(r);
+    forget_absent(r);
+}
+
+/* Now that it is known what was lost. Rows may be missing without damage: when a file is. */
+static void tell(const struct recovery *r)
+{
+    struct sr_store_recovery *told = r->told;
+    unsigned files = told->files_damaged;
+    unsigned long long rows = told->rows_lost;
+
+    if (files > 0)
+        snprintf(told->note, sizeof told->note,
+                 "%u file%s damaged, %llu%s lost; first %s", files,
+                 files == 1 ? "" : "s", rows,
+                 r->uncounted ? " or more rows"
+                 : rows == 1  ? " row"
+                              : " rows",
+                 r->first);
+    else if (rows > 0)
+        snprintf(told->note, sizeof told->note,
+                 "no file damaged, %llu row%s lost: in none of the files", rows,
+                 rows == 1 ? "" : "s");
+    else if (told->rows_doubtful > 0)
+        snprintf(
+            told->note, sizeof told->note,
+            "%llu rows before the first file are in none: lost, or acknowledged just "
+            "before the power was cut",
+            (unsigned long long)told->rows_doubtful);
+    else if (r->uncounted && r->front)
+        snprintf(
+            told->note, sizeof told->note,
+            "no snapshot is left: nobody knows whether rows before the first file are "
+            "lost");
+}
+
+int sr_store_recover(struct sr_store *store, struct sr_store_recovery *told)
+{
+    struct recovery *r = calloc(1, sizeof *r);
+    int rc;
+
+    if (!r)
+        return SR_E_NOMEM;
+    r->store = store;
+    r->told = told;
+    r->expected = 1;
+    rc = list(r);
+    for (size_t i = 0; !rc && i < r->count; i++)
+        rc = recover_file(r, r->numbers[i]);
+    if (!rc)
+        rc = count_live(r);
+    if (!rc) {
+        count_lost(r);
+        tell(r);
+        store->sync->appended = store->sync->synced = store->next_seq - 1;
+        for (size_t i = 0; i < store->count; i++)
+            told->rows += store->segments[i].live;
+    }
+    free(r->numbers);
+    free(r);
+    return rc;
+}

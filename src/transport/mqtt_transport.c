@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+#include "transport/mqtt_transport.h"
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "loop/flood.h"
+#include "transport/subscriptions.h"
+#include <smartrest/record.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SR_LOG_COMPONENT "mqtt"
+#include <smartrest/log.h>
+
+#define OPERATIONS "s/ol/"
+
+/* Fixed header with a three-byte length, topic with its length, message id. */
+enum { PUBLISH_OVERHEAD = 1 + 3 + 2 + 4 + 2 };
+
+/* A connection that the broker closes so soon may have had to make room for another. */
+#ifndef SR_TWIN_MS /* tests are less patient */
+#define SR_TWIN_MS (60 * 1000)
+#endif
+enum { TWIN_KICKS = 5, BUSY_MS = 50 };
+
+/* A publish under way. */
+struct publish {
+    int message_id;
+    uint32_t ticket; /* 0: none */
+};
+
+struct mqtt_transport {
+    struct sr_transport base; /* first */
+    struct sr_reporter *reporter;
+    struct sr_mqtt_link *mqtt;
+    struct sr_subscriptions subs;
+    bool subscribed; /* the SUBACK for QoS 1 has come: rows go */
+    bool missed;     /* some were refused on this connection, which is up */
+    bool downgraded; /* and that is logged */
+    struct sr_deadline subscribe_deadline; /* of an answer, or of the next try */
+    struct sr_backoff subscribe_backoff;
+    struct publish publishes[SR_WINDOW_MAX];
+    struct sr_flood errors;   /* of the platform, in the log */
+    char *client_id, *broker; /* as its URL */
+    unsigned kicks; /* idle connections that the broker closed soon, less busy ones */
+    uint64_t acked_ms;       /* the last publish; SR_NEVER */
+    bool twin;               /* it is told */
+    struct sr_deadline calm; /* a connection has lasted: there is no twin any more */
+};
+
+/* --- going up ----------------------------------------------------------- */
+
+static struct publish *find_publish(struct mqtt_transport *t, bool used, int message_id)
+{
+    for (int i = 0; i < SR_WINDOW_MAX; i++) {
+        struct publish *p = &t->publishes[i];
+
+        if (used ? p->ticket && p->message_id == message_id : !p->ticket)
+            return p;
+    }
+    return NULL;
+}
+
+static int send_payload(struct sr_transport *transport, uint32_t ticket,
+                        const char *payload, size_t len)
+{
+    struct mqtt_transport *t = (struct mqtt_transport *)transport;
+    struct publish *publish = find_publish(t, false, 0);
+    int id, rc;
+
+    if (!publish)
+        return SR_E_FULL;
+    rc = sr_mqtt_link_publish(t->mqtt, "s/ul", payload, len, 1, &id);
+    if (rc)
+        sr_mqtt_link_drop(t->mqtt, "a publish could not be sent"); /* `down` follows */
+    else
+        *publish = (struct publish){ .message_id = id, .ticket = ticket };
+    return rc;
+}
+
+static void on_acked(void *arg, int message_id)
+{
+    struct mqtt_transport *t = arg;
+    struct publish *publish = find_publish(t, true, message_id);
+    uint32_t ticket;
+
+    if (!publish)
+        return; /* an acknowledgement of nothing */
+    ticket = publish->ticket;
+    publish->ticket = 0;
+    t->acked_ms = sr_now_ms();
+    sr_reporter_acked(t->reporter, ticket);
+}
+
+/* --- coming down -------------------------------------------------------- */
+
+/* How many rows; *ret_first is the length of the first. */
+static size_t count_rows(const char *rows, size_t len, size_t *ret_first)
+{
+    struct sr_parser parser;
+    struct sr_record *record;
+    size_t count = 0, offset;
+    int rc;
+
+    sr_parser_init(&parser, rows, len);
+    while ((rc = sr_parser_next(&parser, &record)) != SR_E_END && rc != SR_E_NOMEM)
+        if (!rc && !count++)
+            sr_record_range(record, &offset, ret_first);
+    sr_parser_release(&parser);
+    return count;
+}
+
+/* One row of it in the log, however many of a publish were refused: the others are most
+ * likely refused for the same reason. */
+static void log_errors(struct mqtt_transport *t, const char *rows, size_t len)
+{
+    size_t first = len, count = count_rows(rows, len, &first);
+
+    if (!sr_flood_lets(&t->errors))
+        return;
+    if (count > 1)
+        sr_warning("error from the platform: %.*s (and %zu more)", (int)first, rows,
+                   count - 1);
+    else
+        sr_warning("error from the platform: %.*s", (int)len, rows);
+}
+
+static void on_message(void *arg, const char *topic, const char *payload, size_t len)
+{
+    struct mqtt_transport *t = arg;
+
+    if (!strcmp(topic, "s/dl"))
+        sr_reporter_received(t->reporter, NULL, payload, len);
+    else if (!strncmp(topic, OPERATIONS, strlen(OPERATIONS)))
+        sr_reporter_received(t->reporter, topic + strlen(OPERATIONS), payload, len);
+    else if (!strcmp(topic, "s/e"))
+        log_errors(t, payload, len);
+}
+
+/* --- coming and going --------------------------------------------------- */
+
+/* Asks for what is missing. */
+static void subscribe(struct mqtt_transport *t)
+{
+    const char *const *topics;
+    size_t count;
+
+    for (int qos = SR_SUBSCRIPTIONS_QOS - 1; qos >= 0; qos--) {
+        count = sr_subscriptions_ask(&t->subs, qos, &topics);
+        if (count &&
+            sr_mqtt_link_subscribe(t->mqtt, topics, (int)count, qos, &t->subs.ids[qos]))
+            return; /* `down` follows */
+    }
+    sr_deadline_set(&t->subscribe_deadline, SR_MQTT_CONNECT_MS);
+}
+
+/* Answers are lost on a topic that is not subscribed yet, so rows wait for the SUBACK. */
+static void on_up(void *arg)
+{
+    struct mqtt_transport *t = arg;
+
+    sr_subscriptions_reset(&t->subs);
+    t->subscribed = t->missed = false;
+    subscribe(t);
+}
+
+/* Without these topics no operation comes, and nobody would notice. */
+static void tell_missing(struct mqtt_transport *t, const char *what)
+{
+    char topics[256], text[512];
+
+    sr_subscriptions_missing(&t->subs, topics, sizeof topics);
+    snprintf(text, sizeof text, "%.200s: the broker %s: %s", t->broker, what, topics);
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_SUBSCRIPTION, text);
+}
+
+/* All that was asked for is answered. */
+static void settle_subscriptions(struct mqtt_transport *t)
+{
+    char topics[8];
+
+    if (t->subs.downgraded && !t->downgraded)
+        sr_warning("the broker grants a lower QoS than was asked for");
+    t->downgraded = t->subs.downgraded;
+    if (sr_subscriptions_missing(&t->subs, topics, sizeof topics)) {
+        tell_missing(t, "refuses to subscribe to");
+        t->missed = true;
+        sr_deadline_set(&t->subscribe_deadline,
+                        sr_backoff_next_within(&t->subscribe_backoff,
+                                               sr_reporter_pause_max_ms(t->reporter),
+                                               sr_random32()));
+        return;
+    }
+    sr_deadline_clear(&t->subscribe_deadline);
+    sr_backoff_reset(&t->subscribe_backoff);
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_SUBSCRIPTION, NULL);
+    if (!t->missed)
+        return;
+    t->missed = false;
+    sr_reporter_up_again(t->reporter);
+}
+
+/* The time for an answer is over; or the pause before what was refused is asked for again. */
+static void on_subscribe_due(void *arg)
+{
+    struct mqtt_transport *t = arg;
+
+    if (!sr_subscriptions_asked(&t->subs)) {
+        subscribe(t);
+        return;
+    }
+    tell_missing(t, "does not answer a subscription to");
+    sr_mqtt_link_drop(t->mqtt, "the broker does not answer a subscription");
+}
+
+/* As long as there is a twin, a connection that lasts a little while is nothing to rely on. */
+static void set_patience(struct mqtt_transport *t)
+{
+    sr_mqtt_link_set_patience(t->mqtt, sr_reporter_pause_max_ms(t->reporter),
+                              t->twin ? SR_TWIN_MS : SR_MQTT_HEALTHY_MS);
+}
+
+/* Rows go from now on, also if some topics are refused. */
+static void go_up(struct mqtt_transport *t)
+{
+    const char *const *topics;
+
+    t->subscribed = true;
+    sr_info(sr_subscriptions_ask(&t->subs, 1, &topics) ? "connected"
+                                                       : "connected and subscribed");
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, NULL);
+    set_patience(t);
+    if (t->twin)
+        sr_deadline_set(&t->calm, SR_TWIN_MS);
+    sr_reporter_up(t->reporter);
+}
+
+static void on_subscribed(void *arg, int message_id, const int *granted, int count)
+{
+    struct mqtt_transport *t = arg;
+    int qos = sr_subscriptions_hear(&t->subs, message_id, granted, count);
+
+    if (qos < 0)
+        return;
+    if (!sr_subscriptions_asked(&t->subs))
+        settle_subscriptions(t);
+    if (qos > 0 && !t->subscribed)
+        go_up(t);
+}
+
+/* --- troubles ----------------------------------------------------------- */
+
+static void tell_twin(struct mqtt_transport *t, const char *reason)
+{
+    char text[1024];
+
+    snprintf(
+        text, sizeof text,
+        "%.500s, %u times soon after it was up, while it was idle: is there another client "
+        "with the id '%.300s'?",
+        reason, t->kicks, t->client_id);
+    t->twin = true;
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_TWIN, text);
+}
+
+static void on_calm(void *arg)
+{
+    struct mqtt_transport *t = arg;
+
+    t->twin = false;
+    t->kicks = 0;
+    sr_reporter_trouble(t->reporter, SR_TROUBLE_TWIN, NULL);
+    set_patience(t);
+}
+
+/* Had the connection to do with rows when it ended? */
+static bool is_busy(const struct mqtt_transport *t)
+{
+    for (int i = 0; i < SR_WINDOW_MAX; i++)
+        if (t->publishes[i].ticket)
+            return true;
+    return t->acked_ms != SR_NEVER && sr_now_ms() - t->acked_ms < BUSY_MS;
+}
+
+/* A twin ends a connection at any moment, most often an idle one. A bad line, or a broker that trips over
+ * a row, ends those under which something is sent; and one that goes on and off refuses connections in
+ * between, or resets them. */
+static void look_for_twin(struct mqtt_transport *t, const struct sr_mqtt_link_end *end,
+                          bool was_up, bool busy, const char *reason)
+{
+    sr_deadline_clear(&t->calm);
+    if (!was_up || !end->closed || end->lasted_ms >= SR_TWIN_MS)
+        t->kicks = 0;
+    else if (!busy)
+        t->kicks++;
+    else
+        t->kicks -= t->kicks > 0;
+    if (t->kicks >= TWIN_KICKS)
+        tell_twin(t, reason);
+}
+
+static void on_down(void *arg, bool was_up, const char *reason)
+{
+    struct mqtt_transport *t = arg;
+    struct sr_mqtt_link_end end = sr_mqtt_link_end(t->mqtt);
+    bool busy = is_busy(t);
+
+    memset(t->publishes, 0, sizeof t->publishes);
+    sr_subscriptions_reset(&t->subs);
+    sr_deadline_clear(&t->subscribe_deadline);
+    if (end.connack == 4 || end.connack == 5)
+        sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, reason);
+    sr_reporter_down(t->reporter, was_up ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED,
+                     reason);
+    look_for_twin(t, &end, was_up, busy, reason);
+    set_patience(t);
+}
+
+static void start(struct sr_transport *transport)
+{
+    struct mqtt_transport *t = (struct mqtt_transport *)transport;
+
+    sr_mqtt_link_start(t->mqtt, (unsigned)sr_reporter_settings(t->reporter)->keepalive);
+}
+
+static void drop(struct sr_transport *transport, const char *reason)
+{
+    sr_mqtt_link_drop(((struct mqtt_transport *)transport)->mqtt, reason);
+}
+
+/* --- life --------------------------------------------------------------- */
+
+static void free_transport(struct sr_transport *transport)
+{
+    struct mqtt_transport *t = (struct mqtt_transport *)transport;
+
+    sr_mqtt_link_free(t->mqtt);
+    sr_deadline_release(&t->subscribe_deadline);
+    sr_deadline_release(&t->calm);
+    sr_flood_release(&t->errors);
+    free(t->client_id);
+    free(t->broker);
+    sr_subscriptions_release(&t->subs);
+    free(t);
+}
+
+static const struct sr_transport_ops ops = {
+    .payload_max = SR_MQTT_PACKET_MAX - PUBLISH_OVERHEAD,
+    .window_max = SR_WINDOW_MAX,
+    .connects = true,
+    .start = start,
+    .send = send_payload,
+    .drop = drop,
+    .free = free_transport,
+};
+
+static const struct sr_mqtt_link_events events = {
+    .up = on_up,
+    .down = on_down,
+    .message = on_message,
+    .acked = on_acked,
+    .subscribed = on_subscribed,
+};
+
+static char *name_broker(const struct sr_mqtt_link_options *options)
+{
+    char name[280];
+
+    sr_mqtt_link_name(options, name, sizeof name);
+    return strdup(name);
+}
+
+static int add_topics(struct mqtt_transport *t, const char *const *xids, size_t count)
+{
+    int rc = sr_subscriptions_init(&t->subs, count + 2);
+
+    if (!rc)
+        rc = sr_subscriptions_add(&t->subs, "s/dl", "", 1);
+    for (size_t i = 0; !rc && i < count; i++)
+        rc = sr_subscriptions_add(&t->subs, OPERATIONS, xids[i], 1);
+    if (!rc)
+        rc = sr_subscriptions_add(&t->subs, "s/e", "", 0);
+    return rc;
+}
+
+static int init(struct mqtt_transport *t, struct sr_loop *loop,
+                const struct sr_mqtt_link_options *options)
+{
+    int rc = sr_deadline_init(&t->subscribe_deadline, loop, on_subscribe_due, t);
+
+    if (!rc)
+        rc = sr_deadline_init(&t->calm, loop, on_calm, t);
+    if (!rc)
+        rc = sr_flood_init(&t->errors, loop, SR_LOG_COMPONENT,
+                           "errors from the platform");
+    return rc ? rc : sr_mqtt_link_new(loop, options, &events, t, &t->mqtt);
+}
+
+int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
+                          const struct sr_mqtt_link_options *options,
+                          const char *const *xids, size_t count,
+                          struct sr_transport **ret_transport)
+{
+    struct mqtt_transport *t = calloc(1, sizeof *t);
+    int rc;
+
+    if (!t)
+        return SR_E_NOMEM;
+    t->base.ops = &ops;
+    t->reporter = reporter;
+    t->acked_ms = SR_NEVER;
+    t->client_id = strdup(options->client_id ? options->client_id : "");
+    t->broker = name_broker(options);
+    rc = !t->client_id || !t->broker ? SR_E_NOMEM : add_topics(t, xids, count);
+    if (!rc)
+        rc = init(t, loop, options);
+    if (rc)
+        free_transport(&t->base);
+    else
+        *ret_transport = &t->base;
+    return rc;
+}

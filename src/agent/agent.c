@@ -4,7 +4,7 @@
 #include "base/net.h"
 #include "base/redact.h"
 #include "loop/handles.h"
-#include "mqtt/topic.h"
+#include "protocol/protocol.h"
 #include <smartrest/push.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,8 +342,7 @@ int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
 
 bool sr_id_valid(const char *text)
 {
-    return text && strlen(text) <= SR_ID_MAX && sr_topic_valid(text) &&
-           !strpbrk(text, " ,\"");
+    return text && sr_name_valid(text, strlen(text));
 }
 
 int sr_agent_refuse_id(struct sr_agent *agent, const char *what, const char *id)

@@ -591,6 +591,7 @@ static void the_longest_row_fits_into_any_request(void **state)
     struct fixture *fx = *state;
     char own[SR_ID_MAX + 1], payload[MQTT_MAX];
     char *row = malloc(ROW + 2);
+    const struct sr_channel channel = { .protocol = &sr_smartrest1 };
     struct sr_join join;
 
     make_agent(fx);
@@ -604,10 +605,8 @@ static void the_longest_row_fits_into_any_request(void **state)
     assert_int_equal(sr_agent_send(fx->agent, row, SR_PRIO_XID), 0);
     assert_int_equal(sr_agent_send(fx->agent, row, 0), 0);
 
-    for (int prio = 0; prio <= SR_PRIO_XID; prio += SR_PRIO_XID) {
-        sr_join_init(&join, own, payload, sizeof payload, 1);
-        assert_true(sr_join_add(&join, row, ROW, prio));
-    }
+    sr_join_init(&join, SR_BY_MQTT, own, payload, sizeof payload, 1);
+    assert_true(sr_join_add(&join, &channel, row, ROW));
     free(row);
 }
 

@@ -1,28 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/agent_p.h"
+#include "protocol/protocol.h"
 #include <smartrest/row.h>
 #include <string.h>
-
-/* Is `text` one or more rows, whose first begins with `ids` values that are not empty? */
-static bool is_rows(const char *text, size_t len, size_t ids)
-{
-    struct sr_lexer lexer;
-    struct sr_span span;
-    enum sr_token token;
-    size_t in_first = 0;
-    bool first_row = true;
-
-    sr_lexer_init(&lexer, text, len);
-    while ((token = sr_lexer_next(&lexer, &span)) != SR_TOKEN_END) {
-        if (token == SR_TOKEN_ERROR)
-            return false;
-        if (token == SR_TOKEN_NEWLINE)
-            first_row = false;
-        else if (first_row && in_first++ < ids && (!span.len || span.quoted))
-            return false; /* no id, no row */
-    }
-    return in_first >= ids;
-}
 
 static size_t without_line_ends(const char *text)
 {
@@ -33,28 +13,35 @@ static size_t without_line_ends(const char *text)
     return len;
 }
 
-/* The X-Id in front of a row with SR_PRIO_XID. */
-static bool begins_with_xid(const char *row)
+/* The X-Id in front of a row with SR_PRIO_XID names its channel, and is cut off. */
+static int cut_xid(struct sr_outbox_row *put)
 {
-    char xid[SR_ID_MAX + 1];
-    size_t len = strcspn(row, ",");
+    const char *comma = memchr(put->text, ',', put->len);
+    size_t len;
 
-    if (len > SR_ID_MAX)
-        return false;
-    memcpy(xid, row, len);
-    xid[len] = '\0';
-    return sr_id_valid(xid);
+    if (!comma)
+        return SR_E_SYNTAX;
+    len = (size_t)(comma - put->text);
+    if (!sr_smartrest1.valid(put->text, len))
+        return SR_E_SYNTAX;
+    put->to.protocol = &sr_smartrest1;
+    put->to.name = put->text;
+    put->to.len = len;
+    put->text += len + 1;
+    put->len -= len + 1;
+    return 0;
 }
 
-static int check(const char *row, size_t len, int prio)
+static int check(struct sr_outbox_row *put, int prio)
 {
-    bool with_xid = prio & SR_PRIO_XID;
+    int rc;
 
-    if (len > SR_ROW_MAX)
+    if (put->len > SR_ROW_MAX)
         return SR_E_TOOBIG;
-    if (!is_rows(row, len, with_xid ? 2 : 1))
-        return SR_E_SYNTAX;
-    return with_xid && !begins_with_xid(row) ? SR_E_SYNTAX : 0;
+    rc = prio & SR_PRIO_XID ? cut_xid(put) : 0;
+    if (rc)
+        return rc;
+    return sr_smartrest1.check(put->text, put->len) ? 0 : SR_E_SYNTAX;
 }
 
 /* Says why in sr_agent_error(), which is the making thread's: other threads have `rc` alone. */
@@ -93,12 +80,12 @@ static int send_with(struct sr_agent *agent, const char *row,
     put = (struct sr_outbox_row){
         .text = row,
         .len = without_line_ends(row),
-        .prio = options->prio,
+        .prio = options->prio & SR_PRIO_BUF,
         .ttl_s = options->ttl_s,
         .told = options->delivered,
         .arg = options->arg,
     };
-    rc = check(row, put.len, put.prio);
+    rc = check(&put, options->prio);
     if (!rc)
         rc = sr_outbox_put(agent->outbox, &put, sr_now_ms(), &due);
     if (!rc && due)

@@ -85,6 +85,7 @@ void sr_box_meet(struct sr_outbox *box, struct node *node, enum sr_fate fate)
         leave_disk(box, node, fate);
     box->memory -= cost_of(node);
     box->rows--;
+    sr_channels_drop(&box->channels, node->channel);
     free(node);
 }
 

@@ -53,6 +53,7 @@ void sr_box_forget(struct sr_outbox *box, struct node *node)
     box->disk_bytes -= node->len;
     if (node->told)
         await(box, node->told, node->seq);
+    sr_channels_drop(&box->channels, node->channel);
     free(node);
 }
 
@@ -141,11 +142,17 @@ bool sr_box_count_unreadable(struct sr_outbox *box)
     return true;
 }
 
-/* Returns 0 or SR_E_NOMEM. */
+/* Returns 0; or SR_E_FULL or SR_E_NOMEM: later. */
 static int read_in(struct sr_outbox *box, const struct sr_entry *entry)
 {
-    struct node *node = malloc(sizeof *node + entry->len);
+    struct sr_channel *channel;
+    struct node *node;
+    size_t text;
+    int rc = sr_box_from_entry(box, entry, &channel, &text);
 
+    if (rc)
+        return rc;
+    node = malloc(sizeof *node + entry->len - text);
     if (!node)
         return SR_E_NOMEM;
     *node = (struct node){
@@ -153,12 +160,14 @@ static int read_in(struct sr_outbox *box, const struct sr_entry *entry)
         .wall_ms = entry->put.wall_ms,
         .boot_ms = entry->put.boot_ms,
         .boot_tag = entry->put.boot_tag,
-        .len = (uint32_t)entry->len,
+        .channel = channel,
+        .len = (uint32_t)(entry->len - text),
         .ttl_s = entry->ttl_s,
         .prio = ((unsigned)entry->prio & (NODE_PRIO | SR_ROW_UNSTAMPED)) | SR_PRIO_BUF |
                 NODE_WRITTEN,
     };
-    memcpy(node->text, entry->row, entry->len);
+    memcpy(node->text, entry->row + text, node->len);
+    sr_channels_use(&box->channels, channel);
     if (box->awaiting && box->awaiting->seq == entry->seq)
         node->told = awaiting_pop(box);
     box->memory += cost_of(node);

@@ -12,6 +12,10 @@ int sr_outbox_new(size_t cap, const struct sr_clock *clock, struct sr_outbox **r
 
     if (!box)
         return SR_E_NOMEM;
+    if (sr_channels_init(&box->channels)) {
+        free(box);
+        return SR_E_NOMEM;
+    }
     pthread_mutex_init(&box->lock, NULL);
     box->clock = clock ? clock : &sr_system_clock;
     box->last_now_ms = UINT64_MAX;
@@ -57,7 +61,9 @@ void sr_outbox_free(struct sr_outbox *box)
     free_flights(box->spare_flights);
     sr_told_free(box->due);
     sr_box_release_disk(box);
+    sr_channels_release(&box->channels);
     free(box->scratch);
+    free(box->named);
     pthread_mutex_destroy(&box->lock);
     free(box);
 }

@@ -14,6 +14,7 @@
 #define OUTBOX_OUTBOX_H
 
 #include "base/clock.h"
+#include "protocol/channel.h"
 #include "store/store.h"
 #include <smartrest/error.h>
 #include <smartrest/outbox.h>
@@ -40,7 +41,10 @@ struct sr_outbox_stats {
 /* What a row costs besides its text; one with a delivery callback a little more, which stays in
  * memory while the row is on disk only. */
 extern const size_t sr_outbox_overhead;
-enum { SR_OUTBOX_ROW_MAX = 65535 }; /* bytes of text */
+enum {
+    SR_OUTBOX_ROW_MAX = 256 * 1024, /* bytes of text */
+    SR_STORED_ROW_MAX = 65535 /* the same of a buffered row, with its channel's name */
+};
 /* Beside enum sr_prio in sr_entry.prio: SR_NOW in it waits for the clock. */
 enum { SR_ROW_UNSTAMPED = 0x80 };
 
@@ -76,10 +80,23 @@ void sr_outbox_set_clock_valid(struct sr_outbox *box, int64_t valid_after_ms);
 /* Rows, and bytes of their text, that make a full batch: sr_outbox_put() says when. */
 void sr_outbox_set_batch(struct sr_outbox *box, size_t rows, size_t bytes);
 
+/* The number of a channel, which stays its own until the box is freed; rows may name it. Returns
+ * 0; SR_E_FULL, too many channels are in use; SR_E_NOMEM. */
+int sr_outbox_channel(struct sr_outbox *box, const struct sr_protocol *protocol,
+                      const char *name, size_t len, uint32_t *ret_number);
+/* NULL: sr_outbox_channel() never gave that number. Otherwise it stays valid as long as the box. */
+const struct sr_channel *sr_outbox_channel_at(struct sr_outbox *box, uint32_t number);
+
 struct sr_outbox_row {
     const char *text;
     size_t len;
-    int prio;
+    int prio;         /* SR_PRIO_BUF, or 0 */
+    uint32_t channel; /* its number: SR_CHANNEL_OWN, or of sr_outbox_channel(); */
+    struct {          /* or, if there is a protocol here, by name */
+        const struct sr_protocol *protocol;
+        const char *name;
+        size_t len;
+    } to;
     uint32_t ttl_s;      /* 0: for ever */
     sr_delivery_fn told; /* or NULL */
     void *arg;
@@ -87,9 +104,9 @@ struct sr_outbox_row {
 /* Copies the row. SR_NOW in it becomes the time; or stays until take if the clock is not right yet.
  * *ret_due is set if this was the first row to wait, or the one that made a batch full: who
  * sends should look; or if a fate, a loss or news of the disk are to be told.
- * Returns 0; SR_E_TOOBIG, larger than the bound, or than SR_OUTBOX_ROW_MAX; SR_E_FULL, by
- * policy, or since all room is taken by rows that must stay and by callbacks of rows on disk,
- * or too many fates are not told yet;
+ * Returns 0; SR_E_TOOBIG, larger than the bound, than SR_OUTBOX_ROW_MAX or SR_STORED_ROW_MAX;
+ * SR_E_FULL, by policy, or since all room is taken by rows that must stay and by callbacks of rows on
+ * disk, or too many fates are not told yet, or too many channels are in use; SR_E_INVAL, no such channel;
  * SR_E_STATE, closed; SR_E_NOMEM: then nothing changed. A row dropped by SR_DROP_NEWEST returns
  * 0, and meets its fate. With SR_SYNC_ROW a buffered row is on the medium then, and other calls
  * go on while this one waits for it. */
@@ -117,7 +134,8 @@ struct sr_outbox_offer {
     uint64_t id;
     const char *text;
     size_t len;
-    int prio; /* SR_PRIO_BUF, SR_PRIO_XID */
+    int prio;                         /* SR_PRIO_BUF, or 0 */
+    const struct sr_channel *channel; /* valid until the row has met its fate */
     bool backlog;
 };
 /* Offers waiting rows of `part`, oldest first, to `accept` until it returns false or none is
@@ -141,8 +159,8 @@ size_t sr_outbox_quarantine(struct sr_outbox *box, uint32_t ticket, const char *
  * and why; older ones that made room in it; the file itself, when it was damaged. Each begins with
  * "; ". False, and "": nothing. */
 bool sr_outbox_quarantine_news(struct sr_outbox *box, char *text, size_t size);
-/* The beginning of the first row under `ticket`, between characters cut to `size` bytes with its NUL; ""
- * for an unknown one. */
+/* The beginning of the first row under `ticket`, with the name of its channel in front as SR_PRIO_XID
+ * has it, between characters cut to `size` bytes with its NUL; "" for an unknown one. */
 void sr_outbox_peek(struct sr_outbox *box, uint32_t ticket, char *text, size_t size);
 /* The rows of `ticket` stay aside, over any fail and requeue, until ack, quarantine or
  * release. */

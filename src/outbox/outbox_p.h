@@ -30,7 +30,7 @@ struct told {
 };
 
 enum {
-    NODE_PRIO = SR_PRIO_BUF | SR_PRIO_XID,
+    NODE_PRIO = SR_PRIO_BUF,
     NODE_WRITTEN = 0x40, /* it is on disk */
     NODE_ORPHAN = 0x20,  /* it was, and cannot be read there any more */
 };
@@ -43,6 +43,7 @@ struct node {
     int64_t wall_ms; /* of the put, as is what follows */
     uint64_t boot_ms;
     struct told *told; /* or NULL */
+    struct sr_channel *channel;
     uint32_t boot_tag;
     uint32_t len;
     uint32_t ttl_s;
@@ -80,8 +81,9 @@ struct sr_outbox {
     size_t batch_rows, batch_bytes;
     bool asleep, closed;
 
-    char *scratch; /* a row with its time */
+    char *scratch, *named; /* a row with its time; with its channel's name */
 
+    struct sr_channels channels;
     struct list waiting[LISTS];
     struct flight *flights, *spare_flights;
     uint64_t next_seq;   /* of the next buffered row */
@@ -162,6 +164,24 @@ bool sr_node_expired(const struct node *node, const struct sr_instant *now);
 /* The row's text with its time in it, valid until the next call; NULL without memory. */
 const char *sr_box_stamped(struct sr_outbox *box, const struct node *node,
                            const struct sr_instant *now);
+
+/* --- channels.c --------------------------------------------------------------- */
+
+/* Numbers that rows read back from disk can have when all others are in use: else they could wait for
+ * rows that wait for them. */
+enum { CHANNELS_SPARE = 1024 };
+
+/* The channel that a row to be put names. Returns 0, SR_E_INVAL, SR_E_FULL, SR_E_NOMEM. */
+int sr_box_channel_of(struct sr_outbox *box, const struct sr_outbox_row *row,
+                      struct sr_channel **ret_channel);
+/* The entry as the store keeps it, until the next call; false without memory. */
+bool sr_box_to_entry(struct sr_outbox *box, const struct node *node,
+                     struct sr_entry *ret_entry);
+/* And back: its channel, and where its text begins. Returns 0, SR_E_FULL, SR_E_NOMEM. */
+int sr_box_from_entry(struct sr_outbox *box, const struct sr_entry *entry,
+                      struct sr_channel **ret_channel, size_t *ret_text);
+/* The beginning of a row for people. */
+void sr_node_show(const struct node *node, char *text, size_t size);
 
 /* --- stored.c ------------------------------------------------------------------ */
 

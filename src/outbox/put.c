@@ -134,6 +134,7 @@ static void date(struct sr_outbox *box, struct node *node)
 static void count_in(struct sr_outbox *box, struct node *node)
 {
     node->index = ++box->stats.rows_put;
+    sr_channels_use(&box->channels, node->channel);
     box->rows++;
     box->memory += cost_of(node);
     if (class_of(node) == SR_CLASS_BUFFERED && !(node->prio & NODE_WRITTEN))
@@ -215,7 +216,8 @@ static int end_at_once(struct sr_outbox *box, struct node *node, enum sr_fate fa
 }
 
 /* Takes the node over if it returns 0; *ret_waits: and it waits. */
-static int admit(struct sr_outbox *box, struct node *node, bool *ret_waits)
+static int admit(struct sr_outbox *box, const struct sr_outbox_row *row,
+                 struct node *node, bool *ret_waits)
 {
     int class = class_of(node), rc;
 
@@ -225,6 +227,12 @@ static int admit(struct sr_outbox *box, struct node *node, bool *ret_waits)
         return SR_E_TOOBIG;
     if (too_many_due(box, node))
         return SR_E_FULL;
+    rc = sr_box_channel_of(box, row, &node->channel);
+    if (rc)
+        return rc;
+    if (class == SR_CLASS_BUFFERED &&
+        node->channel->len + 1u + node->len > SR_STORED_ROW_MAX)
+        return SR_E_TOOBIG;
     date(box, node);
     if (box->asleep && class == SR_CLASS_VOLATILE)
         return end_at_once(box, node, SR_FATE_ASLEEP);
@@ -265,7 +273,7 @@ int sr_outbox_put(struct sr_outbox *box, const struct sr_outbox_row *row,
     if (rc)
         return rc;
     pthread_mutex_lock(&box->lock);
-    rc = admit(box, node, &waits);
+    rc = admit(box, row, node, &waits);
     sr_box_write_down(box, false);
     if (rc == SR_E_FULL)
         box->stats.rows_refused++;

@@ -120,18 +120,6 @@ void sr_box_write_down(struct sr_outbox *box, bool losses_too)
 
 /* --- writing ------------------------------------------------------------------ */
 
-static struct sr_entry entry_of(const struct node *node)
-{
-    return (struct sr_entry){
-        .seq = class_of(node) == SR_CLASS_BUFFERED ? node->seq : 0,
-        .prio = (int)(node->prio & (NODE_PRIO | SR_ROW_UNSTAMPED)),
-        .ttl_s = node->ttl_s,
-        .put = sr_node_put_at(node),
-        .row = node->text,
-        .len = node->len,
-    };
-}
-
 /* The first row that waits and is on disk. */
 static struct list *first_stored(struct sr_outbox *box)
 {
@@ -163,8 +151,9 @@ static bool drop_stored(struct sr_outbox *box)
 
 static int append(struct sr_outbox *box, struct node *node)
 {
-    struct sr_entry entry = entry_of(node);
-    int rc = sr_store_append(box->store, &entry);
+    struct sr_entry entry;
+    int rc = sr_box_to_entry(box, node, &entry) ? sr_store_append(box->store, &entry)
+                                                : SR_E_NOMEM;
 
     if (rc)
         return rc;
@@ -488,13 +477,15 @@ void sr_outbox_set_disk_cap(struct sr_outbox *box, uint64_t cap)
 void sr_box_set_aside(struct sr_outbox *box, const struct node *node, const char *why,
                       size_t file_max)
 {
-    struct sr_entry entry = entry_of(node);
+    struct sr_entry entry;
     struct sr_quarantine_cost cost;
     int rc;
 
     if (!box->dir || !file_max)
         return; /* none is wanted */
-    rc = box->store ? sr_store_quarantine(box->store, &entry, why, file_max) : SR_E_IO;
+    rc = !sr_box_to_entry(box, node, &entry) ? SR_E_NOMEM
+         : box->store ? sr_store_quarantine(box->store, &entry, why, file_max)
+                      : SR_E_IO;
     if (rc)
         snprintf(box->not_kept, sizeof box->not_kept, "%s",
                  rc == SR_E_TOOBIG ? "larger than quarantine_capacity"

@@ -149,6 +149,7 @@ static bool take_one(struct sr_outbox *box, struct taking *taking, struct list *
         .text = text,
         .len = node->len,
         .prio = node->prio & NODE_PRIO,
+        .channel = node->channel,
         .backlog = sr_box_is_backlog(box, list),
     };
 
@@ -262,20 +263,14 @@ void sr_outbox_peek(struct sr_outbox *box, uint32_t ticket, char *text, size_t s
 {
     const struct flight *flight;
     const struct node *first = NULL;
-    size_t len = 0;
 
+    *text = '\0';
     pthread_mutex_lock(&box->lock);
     flight = find_flight(box, ticket);
     for (int class = 0; flight && !first && class < SR_CLASSES; class ++)
         first = flight->rows[class].head;
-    if (first) {
-        len = first->len < size - 1 ? first->len : size - 1;
-        while (len && len < first->len &&
-               ((unsigned char)first->text[len] & 0xc0) == 0x80)
-            len--;
-        memcpy(text, first->text, len);
-    }
-    text[len] = '\0';
+    if (first)
+        sr_node_show(first, text, size);
     pthread_mutex_unlock(&box->lock);
 }
 

@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* Joining rows into a payload: `15,<X-Id>` first, then rows, a line end between them; a
- * row for another collection (SR_PRIO_XID) brings `15` rows of its own. Pure. */
+/* Joining rows into a payload, as the protocol of their channels wants it: a line end between
+ * rows, and, where collections share a payload, a row in front of those of another one. Pure. */
 #ifndef PROTOCOL_JOIN_H
 #define PROTOCOL_JOIN_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "protocol/channel.h"
+#include "protocol/protocol.h"
 
 struct sr_join {
-    const char *own; /* X-Id */
+    enum sr_carrier by;
+    const char *own; /* name of the own collection */
     char *payload;
     size_t len, max; /* bytes */
     size_t rows, rows_max;
-    const char *xid; /* selected by the last `15` row; in `own` or in `payload` */
-    size_t xid_len;
+    const struct sr_channel *channel; /* of the first row; NULL: there is none */
+    const char
+        *selected; /* name in the last row that selects; in `own` or in `payload` */
+    size_t selected_len;
 };
 
-/* `payload`: room for `max` bytes, the caller's. */
-void sr_join_init(struct sr_join *join, const char *own, char *payload, size_t max,
-                  size_t rows_max);
+/* How much room a payload may need. */
+size_t sr_join_room(enum sr_carrier by);
 
-/* Appends a row. False if there is no room for it, in rows or in bytes: nothing changed. */
-bool sr_join_add(struct sr_join *join, const char *row, size_t len, int prio);
+/* `payload`: the caller's, with sr_join_room() bytes. A payload of several rows has at most `max`; one
+ * row alone may have more, as the protocol says. */
+void sr_join_init(struct sr_join *join, enum sr_carrier by, const char *own,
+                  char *payload, size_t max, size_t rows_max);
+
+/* Appends a row. False if there is no room for it, in rows or in bytes, or it may not share
+ * this payload: nothing changed. */
+bool sr_join_add(struct sr_join *join, const struct sr_channel *channel,
+                 const char *row, size_t len);
+
+/* Will it never go, since it is too large alone? */
+bool sr_join_oversize(const struct sr_join *join, const struct sr_channel *channel,
+                      size_t len);
 
 #endif

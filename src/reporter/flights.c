@@ -48,13 +48,13 @@ static bool add_row(void *arg, const struct sr_outbox_offer *offer)
     if (!sr_poison_has_room(&making->reporter->poison, flight->payload.rows,
                             making->join.len))
         return false;
-    if (!sr_join_add(&making->join, offer->text, offer->len, offer->prio))
+    if (!sr_join_add(&making->join, offer->channel, offer->text, offer->len))
         return false;
     if (offer->backlog)
         sr_plan_spend(making->reporter, offer->len);
     if (!flight->payload.rows++)
         flight->payload.first = key_of(offer);
-    flight->foreign = flight->foreign || (offer->prio & SR_PRIO_XID);
+    flight->foreign = flight->foreign || offer->channel->number != SR_CHANNEL_OWN;
     return true;
 }
 
@@ -81,15 +81,16 @@ bool sr_flights_send(struct sr_reporter *reporter, enum sr_outbox_part part)
     uint32_t ticket = next_ticket(reporter);
 
     sr_troubles_settle(reporter);
-    sr_join_init(join, reporter->xid, reporter->payload, reporter->payload_max,
-                 rows_max(reporter));
+    sr_join_init(join, transport->ops->carrier, reporter->xid, reporter->payload,
+                 reporter->payload_max, rows_max(reporter));
     sr_outbox_take(reporter->config.outbox, ticket, part, stamps_anyway(reporter),
                    add_row, &making);
     if (!join->rows)
         return false;
     reporter->payload_len = join->len;
     sr_troubles_next(reporter, making.flight.foreign);
-    if (transport->ops->send(transport, ticket, join->payload, join->len))
+    if (transport->ops->send(transport, ticket, join->channel, join->payload,
+                             join->len))
         return false; /* the transport will say that it is down, and they wait again */
     making.flight.payload.ticket = ticket;
     making.flight.payload.bytes = join->len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "protocol/answer.h"
 #include "protocol/blame.h"
+#include "protocol/join.h"
 #include "reporter/reporter_p.h"
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,7 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
     reporter->window = lesser((size_t)settings->window, ops->window_max);
     reporter->payload_max = lesser((size_t)settings->batch_bytes, ops->payload_max);
     reporter->xid = strdup(xid);
-    reporter->payload = malloc(reporter->payload_max);
+    reporter->payload = malloc(sr_join_room(ops->carrier));
     if (!reporter->xid || !reporter->payload)
         return SR_E_NOMEM;
     sr_poison_init(&reporter->poison, (unsigned)settings->poison_after,

@@ -10,6 +10,7 @@
 #include "base/settings.h"
 #include "loop/loop.h"
 #include "outbox/outbox.h"
+#include "protocol/protocol.h"
 #include <smartrest/outbox.h>
 #include <smartrest/reporter.h>
 
@@ -22,14 +23,15 @@ struct sr_transport {
 };
 
 struct sr_transport_ops {
-    size_t payload_max;  /* bytes */
-    unsigned window_max; /* payloads under way */
-    bool connects;       /* has a connection that can be up without traffic */
+    enum sr_carrier carrier; /* what a protocol knows it as */
+    size_t payload_max;      /* bytes, of several rows */
+    unsigned window_max;     /* payloads under way */
+    bool connects;           /* has a connection that can be up without traffic */
     void (*start)(struct sr_transport *transport);
-    /* Sends a payload while up. Returns 0, and calls sr_reporter_acked() with `ticket` or
+    /* Sends a payload while up, where its channel says (valid during the call). Returns 0, and calls sr_reporter_acked() with `ticket` or
      * sr_reporter_down() later; or an error, meaning try later. Calls neither from inside. */
-    int (*send)(struct sr_transport *transport, uint32_t ticket, const char *payload,
-                size_t len);
+    int (*send)(struct sr_transport *transport, uint32_t ticket,
+                const struct sr_channel *channel, const char *payload, size_t len);
     /* An acknowledgement is overdue: start over, and say sr_reporter_down(). */
     void (*drop)(struct sr_transport *transport, const char *reason);
     void (*free)(struct sr_transport *transport);

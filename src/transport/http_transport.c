@@ -263,7 +263,8 @@ static void on_answer(void *arg, const struct sr_http_result *result)
 /* --- what the reporter wants ------------------------------------------------ */
 
 static int send_payload(struct sr_transport *transport, uint32_t ticket,
-                        const char *payload, size_t len)
+                        const struct sr_channel *channel, const char *payload,
+                        size_t len)
 {
     struct http_transport *t = (struct http_transport *)transport;
     const struct sr_settings *settings = sr_reporter_settings(t->reporter);
@@ -286,6 +287,7 @@ static int send_payload(struct sr_transport *transport, uint32_t ticket,
     t->ticket = ticket;
     t->len = len;
     t->lines = sr_evidence_lines(payload, len);
+    (void)channel;
     return 0;
 }
 
@@ -324,6 +326,7 @@ static void free_transport(struct sr_transport *transport)
 }
 
 static const struct sr_transport_ops ops = {
+    .carrier = SR_BY_HTTP,
     .payload_max = PAYLOAD_MAX,
     .window_max = 1,
     .connects = false,

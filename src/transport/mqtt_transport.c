@@ -63,15 +63,18 @@ static struct publish *find_publish(struct mqtt_transport *t, bool used, int mes
 }
 
 static int send_payload(struct sr_transport *transport, uint32_t ticket,
-                        const char *payload, size_t len)
+                        const struct sr_channel *channel, const char *payload,
+                        size_t len)
 {
     struct mqtt_transport *t = (struct mqtt_transport *)transport;
     struct publish *publish = find_publish(t, false, 0);
+    struct sr_route route;
     int id, rc;
 
     if (!publish)
         return SR_E_FULL;
-    rc = sr_mqtt_link_publish(t->mqtt, "s/ul", payload, len, 1, &id);
+    channel->protocol->route(SR_BY_MQTT, channel->name, &route);
+    rc = sr_mqtt_link_publish(t->mqtt, route.to, payload, len, 1, &id);
     if (rc)
         sr_mqtt_link_drop(t->mqtt, "a publish could not be sent"); /* `down` follows */
     else
@@ -346,6 +349,7 @@ static void free_transport(struct sr_transport *transport)
 }
 
 static const struct sr_transport_ops ops = {
+    .carrier = SR_BY_MQTT,
     .payload_max = SR_MQTT_PACKET_MAX - PUBLISH_OVERHEAD,
     .window_max = SR_WINDOW_MAX,
     .connects = true,

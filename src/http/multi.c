@@ -11,10 +11,9 @@
 
 /* A socket of libcurl's, watched. */
 struct socket_watch {
-    uv_poll_t uv; /* first: see sr_handle_close() */
+    struct sr_poll poll; /* first */
     struct sr_multi *multi;
     curl_socket_t fd;
-    int events; /* of libuv's, asked for */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -36,18 +35,14 @@ static void act(struct sr_multi *multi, curl_socket_t fd, int flags)
     multi->after(multi->arg);
 }
 
-static void on_poll(uv_poll_t *handle, int status, int events)
+static void on_poll(struct sr_poll *poll, int events)
 {
-    struct socket_watch *watch = (struct socket_watch *)handle;
+    struct socket_watch *watch = (struct socket_watch *)poll;
     int flags = 0;
 
-    if (status < 0) {
-        flags = CURL_CSELECT_ERR;
-        uv_poll_start(handle, watch->events, on_poll); /* libuv has stopped watching */
-    }
-    if (events & UV_READABLE)
+    if (events & SR_READABLE)
         flags |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
+    if (events & SR_WRITABLE)
         flags |= CURL_CSELECT_OUT;
     act(watch->multi, watch->fd, flags);
 }
@@ -75,7 +70,7 @@ static struct socket_watch *watch_socket(struct sr_multi *multi, curl_socket_t f
 
     if (!watch)
         return NULL;
-    if (uv_poll_init_socket(&multi->loop->uv, &watch->uv, fd)) {
+    if (sr_poll_init(&watch->poll, multi->loop, fd, on_poll)) {
         free(watch);
         return NULL;
     }
@@ -95,7 +90,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
     if (what == CURL_POLL_REMOVE) {
         if (watch) {
             curl_multi_assign(multi->curl, fd, NULL);
-            sr_handle_close((uv_handle_t *)&watch->uv);
+            sr_poll_close(&watch->poll);
         }
         return 0;
     }
@@ -104,12 +99,10 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
     if (!watch)
         return -1;
     if (what & CURL_POLL_IN)
-        events |= UV_READABLE;
+        events |= SR_READABLE;
     if (what & CURL_POLL_OUT)
-        events |= UV_WRITABLE;
-    watch->events = events;
-    sr_loop_touch(multi->loop);
-    return uv_poll_start(&watch->uv, events, on_poll) ? -1 : 0;
+        events |= SR_WRITABLE;
+    return sr_poll_set(&watch->poll, events) ? -1 : 0;
 }
 
 int sr_multi_init(struct sr_multi *multi, struct sr_loop *loop,

@@ -28,9 +28,8 @@ enum state { IDLE, CONNECTING, GREETING, UP, PAUSED };
 
 /* The connection's socket, watched. */
 struct socket_watch {
-    uv_poll_t uv; /* first: see sr_handle_close() */
+    struct sr_poll poll; /* first */
     struct sr_mqtt_link *mqtt;
-    int events;
 };
 
 struct sr_mqtt_link {
@@ -77,7 +76,7 @@ static void close_connection(struct sr_mqtt_link *mqtt)
 {
     sr_deadline_clear(&mqtt->ping);
     if (mqtt->watch)
-        sr_handle_close((uv_handle_t *)&mqtt->watch->uv);
+        sr_poll_close(&mqtt->watch->poll);
     mqtt->watch = NULL;
     sr_line_close(&mqtt->line);
     sr_connect_abandon(mqtt->connect);
@@ -178,21 +177,12 @@ void sr_mqtt_link_drop(struct sr_mqtt_link *mqtt, const char *reason)
 
 /* --- the socket --------------------------------------------------------- */
 
-static void on_poll(uv_poll_t *handle, int status, int events);
-
 static void update_watch(struct sr_mqtt_link *mqtt)
 {
-    int events = UV_READABLE;
+    bool writes = sr_line_wants_write(&mqtt->line);
 
-    if (!mqtt->watch)
-        return;
-    if (sr_line_wants_write(&mqtt->line))
-        events |= UV_WRITABLE;
-    if (events == mqtt->watch->events)
-        return;
-    mqtt->watch->events = events;
-    sr_loop_touch(mqtt->loop);
-    uv_poll_start(&mqtt->watch->uv, events, on_poll);
+    if (mqtt->watch)
+        sr_poll_set(&mqtt->watch->poll, SR_READABLE | (writes ? SR_WRITABLE : 0));
 }
 
 static uint64_t ping_due_ms(const struct sr_mqtt_link *mqtt)
@@ -240,9 +230,9 @@ static void exchange(struct sr_mqtt_link *mqtt, int events)
     int rc = MOSQ_ERR_SUCCESS;
 
     mqtt->busy++;
-    if (events & UV_READABLE)
+    if (events & SR_READABLE)
         mqtt->last_in_ms = sr_now_ms();
-    if (events & UV_READABLE || sr_stream_wants_write(line->stream))
+    if (events & SR_READABLE || sr_stream_wants_write(line->stream))
         rc = sr_line_in(line);
     if (!rc)
         rc = sr_line_out(line); /* DISCONNECT as well, if doomed */
@@ -257,15 +247,9 @@ static void exchange(struct sr_mqtt_link *mqtt, int events)
         update_watch(mqtt);
 }
 
-static void on_poll(uv_poll_t *handle, int status, int events)
+static void on_poll(struct sr_poll *poll, int events)
 {
-    struct socket_watch *watch = (struct socket_watch *)handle;
-
-    /* The error may stand behind messages that are still to be read, and libuv has stopped
-     * watching: update_watch() begins anew. */
-    if (status < 0)
-        watch->events = 0;
-    exchange(watch->mqtt, status < 0 ? UV_READABLE : events);
+    exchange(((struct socket_watch *)poll)->mqtt, events);
 }
 
 static int watch_socket(struct sr_mqtt_link *mqtt)
@@ -274,7 +258,7 @@ static int watch_socket(struct sr_mqtt_link *mqtt)
 
     if (!watch)
         return SR_E_NOMEM;
-    if (uv_poll_init_socket(&mqtt->loop->uv, &watch->uv, mqtt->line.stream->fd)) {
+    if (sr_poll_init(&watch->poll, mqtt->loop, mqtt->line.stream->fd, on_poll)) {
         free(watch);
         return SR_E_NOMEM;
     }

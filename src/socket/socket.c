@@ -19,9 +19,8 @@ enum { PIECE = 16 * 1024, PIECES_A_TURN = 16, SEND_MAX = 1024 * 1024, HOST_MAX =
 
 /* The connection's descriptor, watched. */
 struct socket_watch {
-    uv_poll_t uv; /* first: see sr_handle_close() */
+    struct sr_poll poll; /* first */
     struct sr_socket *socket;
-    int events;
 };
 
 struct sr_socket {
@@ -92,7 +91,7 @@ void sr_socket_close(struct sr_socket *s)
     s->state = CLOSED;
     sr_deadline_clear(&s->again);
     if (s->watch)
-        sr_handle_close((uv_handle_t *)&s->watch->uv);
+        sr_poll_close(&s->watch->poll);
     s->watch = NULL;
     sr_sigpipe_hold(&hold);
     curl_multi_remove_handle(s->multi.curl, s->easy);
@@ -162,8 +161,6 @@ static void lose_by(struct sr_socket *s, CURLcode code)
 
 /* --- the connection ----------------------------------------------------- */
 
-static void on_poll(uv_poll_t *handle, int status, int events);
-
 static void update_watch(struct sr_socket *s)
 {
     int events = 0;
@@ -171,17 +168,10 @@ static void update_watch(struct sr_socket *s)
     if (s->state != UP)
         return;
     if (!s->paused && !s->ended)
-        events |= UV_READABLE;
+        events |= SR_READABLE;
     if (s->queue.len || (s->finishing && !s->finished))
-        events |= UV_WRITABLE;
-    if (events == s->watch->events)
-        return;
-    s->watch->events = events;
-    sr_loop_touch(s->loop);
-    if (events)
-        uv_poll_start(&s->watch->uv, events, on_poll);
-    else
-        uv_poll_stop(&s->watch->uv);
+        events |= SR_WRITABLE;
+    sr_poll_set(&s->watch->poll, events);
 }
 
 /* Everything is with the system: the end may follow. */
@@ -250,9 +240,9 @@ static void receive(struct sr_socket *s)
 static void exchange(struct sr_socket *s, int events)
 {
     enter(s);
-    if (events & UV_READABLE)
+    if (events & SR_READABLE)
         receive(s);
-    if (s->state == UP && (events & UV_WRITABLE))
+    if (s->state == UP && (events & SR_WRITABLE))
         flush(s);
     if (leave(s))
         update_watch(s);
@@ -260,18 +250,12 @@ static void exchange(struct sr_socket *s, int events)
 
 static void on_again(void *arg)
 {
-    exchange(arg, UV_READABLE);
+    exchange(arg, SR_READABLE);
 }
 
-static void on_poll(uv_poll_t *handle, int status, int events)
+static void on_poll(struct sr_poll *poll, int events)
 {
-    struct sr_socket *s = ((struct socket_watch *)handle)->socket;
-
-    if (status < 0) { /* libuv has stopped watching; a read finds out why */
-        s->watch->events = 0;
-        events = UV_READABLE | UV_WRITABLE;
-    }
-    exchange(s, events);
+    exchange(((struct socket_watch *)poll)->socket, events);
 }
 
 static int watch_fd(struct sr_socket *s)
@@ -280,7 +264,7 @@ static int watch_fd(struct sr_socket *s)
 
     if (!watch)
         return SR_E_NOMEM;
-    if (uv_poll_init_socket(&s->loop->uv, &watch->uv, s->fd)) {
+    if (sr_poll_init(&watch->poll, s->loop, s->fd, on_poll)) {
         free(watch);
         return SR_E_NOMEM;
     }

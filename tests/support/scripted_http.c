@@ -17,12 +17,14 @@ struct scripted_http {
     http_judge judge; /* or NULL */
     void *judge_arg;
     pthread_mutex_t lock;
-    unsigned requests, begun;
+    unsigned requests;
+    atomic_uint begun;
     atomic_bool platform;
     _Atomic(const struct http_step *) portal;
     atomic_uint checks;
     struct {
         char *head, *body;
+        unsigned connection;
     } seen[REQUESTS_MAX];
 };
 
@@ -54,28 +56,43 @@ static bool answer_check(struct scripted_http *http, int fd)
     return server_write(fd, answer, sizeof answer - 1);
 }
 
-static bool read_request(struct scripted_http *http, int fd)
+/* Keeps it. False if there is no room; the body is the server's in any case. */
+static bool keep(struct scripted_http *http, unsigned connection, const char *head,
+                 char *body)
+{
+    bool room;
+
+    pthread_mutex_lock(&http->lock);
+    room = http->requests < REQUESTS_MAX;
+    if (room) {
+        http->seen[http->requests].connection = connection;
+        http->seen[http->requests].head = strdup(head);
+        http->seen[http->requests++].body = body;
+    }
+    pthread_mutex_unlock(&http->lock);
+    if (!room)
+        free(body);
+    return room;
+}
+
+/* The request's body, NULL if the connection is over. */
+static const char *read_request(struct scripted_http *http, int fd, unsigned connection)
 {
     char head[HEAD_MAX], *body;
     size_t len;
 
     do {
         if (!read_head(fd, head))
-            return false;
+            return NULL;
         len = content_length(head);
     } while (atomic_load(&http->platform) && !atomic_load(&http->portal) && !len &&
              strcasestr(head, "\r\nX-Id:") && answer_check(http, fd));
     body = calloc(1, len + 1);
     if (!server_read(fd, body, len)) {
         free(body);
-        return false;
+        return NULL;
     }
-    pthread_mutex_lock(&http->lock);
-    http->seen[http->requests].head = strdup(head);
-    http->seen[http->requests].body = body;
-    http->requests++;
-    pthread_mutex_unlock(&http->lock);
-    return true;
+    return keep(http, connection, head, body) ? body : NULL;
 }
 
 static bool answer(int fd, const struct http_step *step)
@@ -151,47 +168,47 @@ static bool play(int fd, const struct http_step *step)
     }
 }
 
-static const struct http_step *next_step(struct scripted_http *http)
+static const struct http_step *step_at(const struct scripted_http *http, size_t i)
 {
-    const struct http_step *portal = atomic_load(&http->portal);
-    size_t i = portal ? 0 : http->begun++;
-
-    if (portal)
-        return portal;
     return &http->steps[i < http->count ? i : http->count - 1];
 }
 
+static const struct http_step *next_step(struct scripted_http *http)
+{
+    const struct http_step *portal = atomic_load(&http->portal);
+
+    return portal ? portal : step_at(http, atomic_fetch_add(&http->begun, 1));
+}
+
 /* One request, and what the judge says of it. */
-static bool play_judge(struct scripted_http *http, int fd)
+static bool play_judge(struct scripted_http *http, int fd, unsigned connection)
 {
     struct http_step step = { HTTP_ANSWER, 0, "" };
+    const char *body = read_request(http, fd, connection);
 
-    if (!read_request(http, fd))
+    if (!body)
         return false;
-    step.status = http->judge(http->judge_arg, http->seen[http->requests - 1].body);
+    step.status = http->judge(http->judge_arg, body);
     return step.status && play(fd, &step);
 }
 
 static void serve(int fd, unsigned number, void *arg)
 {
     struct scripted_http *http = arg;
-    const struct http_step *step;
     char byte;
 
-    (void)number;
-    while (http->judge && http->requests < REQUESTS_MAX)
-        if (!play_judge(http, fd))
+    while (http->judge)
+        if (!play_judge(http, fd, number))
             return;
     /* A connection that ends before its first byte is no request, and takes no step. */
-    while (http->requests < REQUESTS_MAX) {
-        step = &http->steps[http->begun < http->count ? http->begun : http->count - 1];
-        if (step->how == HTTP_SLAM) {
+    for (;;) {
+        if (step_at(http, atomic_load(&http->begun))->how == HTTP_SLAM) {
             server_reset_on_close(fd);
             server_read(fd, &byte, 1);
             next_step(http);
             return;
         }
-        if (!read_request(http, fd) || !play(fd, next_step(http)))
+        if (!read_request(http, fd, number) || !play(fd, next_step(http)))
             return;
     }
 }
@@ -204,7 +221,7 @@ struct scripted_http *scripted_http_start(uint16_t port, const struct http_step 
     pthread_mutex_init(&http->lock, NULL);
     http->steps = memcpy(malloc(count * sizeof *steps), steps, count * sizeof *steps);
     http->count = count;
-    http->server = server_start(port, serve, http);
+    http->server = server_start_parallel(port, serve, http);
     if (!http->server) {
         free(http->steps);
         free(http);
@@ -277,4 +294,9 @@ const char *scripted_http_head(struct scripted_http *http, unsigned i)
 const char *scripted_http_body(struct scripted_http *http, unsigned i)
 {
     return i < scripted_http_requests(http) ? http->seen[i].body : NULL;
+}
+
+unsigned scripted_http_connection(struct scripted_http *http, unsigned i)
+{
+    return i < scripted_http_requests(http) ? http->seen[i].connection : 0;
 }

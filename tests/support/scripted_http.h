@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An HTTP server that plays a script: one step for each request, the last one again and
- * again.
+ * again. Connections are served at the same time, and share the script.
  *
  *     scripted_http_start -> _port ... _request -> scripted_http_stop
  */
@@ -31,7 +31,7 @@ struct http_step {
 struct scripted_http;
 
 /* In place of steps: the status for a request with that body; 0 closes the connection. Called in
- * the server's thread. */
+ * the connection's thread. */
 typedef int (*http_judge)(void *arg, const char *body);
 
 /* Copies the `count` steps; their bodies stay the caller's. */
@@ -56,5 +56,7 @@ unsigned scripted_http_connections(struct scripted_http *server);
 /* The head of request `i`, or its body; NULL if it has not come. The server's. */
 const char *scripted_http_head(struct scripted_http *server, unsigned i);
 const char *scripted_http_body(struct scripted_http *server, unsigned i);
+/* The number of the connection (0, 1...) that it came by. */
+unsigned scripted_http_connection(struct scripted_http *server, unsigned i);
 
 #endif

@@ -14,14 +14,24 @@
 #include <time.h>
 #include <unistd.h>
 
+struct connection {
+    struct server *server;
+    int fd;
+    unsigned number;
+    pthread_t thread; /* of a parallel server */
+    bool over;        /* `fd` is closed */
+    struct connection *next;
+};
+
 struct server {
     pthread_t thread;
     pthread_mutex_t lock;
     server_part part;
     void *arg;
-    int listener, current; /* -1: none */
+    int listener;
+    struct connection *open; /* and those that ended since the last accept */
     unsigned connections;
-    bool stopping;
+    bool parallel, stopping;
     uint16_t port;
 };
 
@@ -57,60 +67,93 @@ static int listen_on(const char *where, uint16_t port, uint16_t *ret_port)
     return fd;
 }
 
-/* The connection's number, -1 if the server is stopping. */
-static int begin(struct server *server, int fd)
+/* NULL if the server is stopping. */
+static struct connection *begin(struct server *server, int fd)
 {
-    int number = -1;
+    struct connection *connection = NULL;
 
     pthread_mutex_lock(&server->lock);
     if (!server->stopping) {
-        number = (int)server->connections++;
-        server->current = fd;
+        connection = calloc(1, sizeof *connection);
+        connection->server = server;
+        connection->fd = fd;
+        connection->number = server->connections++;
+        connection->next = server->open;
+        server->open = connection;
     }
     pthread_mutex_unlock(&server->lock);
-    return number;
+    return connection;
 }
 
-static void end(struct server *server, int fd)
+static void *play(void *arg)
 {
+    struct connection *connection = arg;
+    struct server *server = connection->server;
+
+    server->part(connection->fd, connection->number, server->arg);
     pthread_mutex_lock(&server->lock);
-    server->current = -1;
+    connection->over = true;
+    close(connection->fd);
     pthread_mutex_unlock(&server->lock);
-    close(fd);
+    return NULL;
+}
+
+/* Joins the threads of connections that have ended; with `all`, of the others, too. */
+static void reap(struct server *server, bool all)
+{
+    struct connection **link = &server->open, *connection;
+
+    while ((connection = *link)) {
+        bool over;
+
+        pthread_mutex_lock(&server->lock);
+        over = connection->over;
+        pthread_mutex_unlock(&server->lock);
+        if (!over && !all) {
+            link = &connection->next;
+            continue;
+        }
+        if (server->parallel)
+            pthread_join(connection->thread, NULL);
+        pthread_mutex_lock(&server->lock);
+        *link = connection->next;
+        pthread_mutex_unlock(&server->lock);
+        free(connection);
+    }
 }
 
 static void *run(void *arg)
 {
     const struct timeval patience = { .tv_sec = 20 };
     struct server *server = arg;
-    int fd, number;
+    struct connection *connection;
+    int fd;
 
     while ((fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-        number = begin(server, fd);
-        if (number >= 0)
-            server->part(fd, (unsigned)number, server->arg);
-        end(server, fd);
+        reap(server, false);
+        connection = begin(server, fd);
+        if (!connection)
+            close(fd);
+        else if (server->parallel)
+            pthread_create(&connection->thread, NULL, play, connection);
+        else
+            play(connection);
     }
     return NULL;
 }
 
-struct server *server_start(uint16_t port, server_part part, void *arg)
-{
-    return server_start_at("127.0.0.1", port, part, arg);
-}
-
-struct server *server_start_at(const char *where, uint16_t port, server_part part,
-                               void *arg)
+static struct server *start(const char *where, uint16_t port, bool parallel,
+                            server_part part, void *arg)
 {
     struct server *server = calloc(1, sizeof *server);
     sigset_t all, old;
 
     server->part = part;
     server->arg = arg;
-    server->current = -1;
+    server->parallel = parallel;
     pthread_mutex_init(&server->lock, NULL);
     server->listener = listen_on(where, port, &server->port);
     if (server->listener < 0) {
@@ -124,17 +167,35 @@ struct server *server_start_at(const char *where, uint16_t port, server_part par
     return server;
 }
 
+struct server *server_start(uint16_t port, server_part part, void *arg)
+{
+    return start("127.0.0.1", port, false, part, arg);
+}
+
+struct server *server_start_at(const char *where, uint16_t port, server_part part,
+                               void *arg)
+{
+    return start(where, port, false, part, arg);
+}
+
+struct server *server_start_parallel(uint16_t port, server_part part, void *arg)
+{
+    return start("127.0.0.1", port, true, part, arg);
+}
+
 void server_stop(struct server *server)
 {
     if (!server)
         return;
     pthread_mutex_lock(&server->lock);
     server->stopping = true;
-    if (server->current >= 0)
-        shutdown(server->current, SHUT_RDWR);
+    for (struct connection *each = server->open; each; each = each->next)
+        if (!each->over)
+            shutdown(each->fd, SHUT_RDWR);
     pthread_mutex_unlock(&server->lock);
     shutdown(server->listener, SHUT_RDWR);
     pthread_join(server->thread, NULL);
+    reap(server, true);
     close(server->listener);
     pthread_mutex_destroy(&server->lock);
     free(server);

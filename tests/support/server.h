@@ -23,7 +23,9 @@ struct server *server_start(uint16_t port, server_part part, void *arg);
 /* At another address than 127.0.0.1. */
 struct server *server_start_at(const char *where, uint16_t port, server_part part,
                                void *arg);
-/* Ends the connection under way, and joins the thread. Accepts NULL. */
+/* Plays the part on each connection at once, in a thread of its own. */
+struct server *server_start_parallel(uint16_t port, server_part part, void *arg);
+/* Ends the connections under way, and joins the threads. Accepts NULL. */
 void server_stop(struct server *server);
 
 uint16_t server_port(const struct server *server);

@@ -138,7 +138,8 @@ static void destroy(struct sr_agent *agent)
         sr_reporter_destroy(agent->reporter);
     sr_agent_release_report(agent);
     sr_http_free(agent->http);
-    sr_http_free(agent->push_http);
+    sr_http_free(agent->request_http);
+    sr_http_free(agent->side_http);
     sr_flood_release(&agent->floods.refused);
     sr_flood_release(&agent->floods.malformed);
     sr_flood_release(&agent->floods.poison);
@@ -293,7 +294,7 @@ char *sr_agent_make_url(const struct sr_agent *agent, const char *path)
     return url;
 }
 
-static int open_http(struct sr_agent *agent, struct sr_http **http)
+int sr_agent_open_http(struct sr_agent *agent, struct sr_http **http)
 {
     const struct sr_net net = sr_settings_net(&agent->settings);
     int rc = sr_agent_check_setup(agent);
@@ -302,16 +303,6 @@ static int open_http(struct sr_agent *agent, struct sr_http **http)
         return rc;
     rc = sr_http_new(agent->loop, &net, http);
     return rc ? sr_agent_fail(agent, rc, "HTTP: %s", sr_strerror(rc)) : 0;
-}
-
-int sr_agent_open_http(struct sr_agent *agent)
-{
-    return open_http(agent, &agent->http);
-}
-
-int sr_agent_open_push_http(struct sr_agent *agent)
-{
-    return open_http(agent, &agent->push_http);
 }
 
 void sr_agent_set_wait(struct sr_agent *agent, uint64_t wait_ms)

@@ -37,10 +37,12 @@ struct sr_loss_report {
 
 struct sr_agent {
     struct sr_loop *loop;
-    /* Made when first needed, with the options of then. The push has connections of its own:
-     * whose answer it was is asked on the connection of the answer (transport/prover.h), and
-     * libcurl picks any that is idle. */
-    struct sr_http *http, *push_http;
+    /* Connections, made when first needed, with the options of then. Whose an answer was is asked
+     * on the connection of the answer (transport/prover.h), and libcurl picks any that is idle. So
+     * each that asks has connections of its own; else it asks a stranger, and sends again. */
+    struct sr_http *http;         /* asks: the reporter's rows */
+    struct sr_http *request_http; /* asks: bootstrap, integrate, sr_agent_request() */
+    struct sr_http *side_http;    /* never asks: device push, the event about losses */
     struct sr_outbox *outbox;
     const struct sr_clock *clock;
     struct sr_reporter *reporter;
@@ -151,9 +153,8 @@ char *sr_agent_make_url(const struct sr_agent *agent, const char *path);
 int sr_agent_check_setup(struct sr_agent *agent);
 /* Looks at the files of certificates and keys. 0 or SR_E_INVAL with a text. */
 int sr_agent_check_net(struct sr_agent *agent);
-int sr_agent_open_http(struct sr_agent *agent);
-/* The same for agent->push_http. */
-int sr_agent_open_push_http(struct sr_agent *agent);
+/* `http`: one of agent's three. */
+int sr_agent_open_http(struct sr_agent *agent, struct sr_http **http);
 
 /* Runs the loop for that long. Returns 0 or SR_E_STOPPED. */
 int sr_agent_pause(struct sr_agent *agent, uint64_t ms);

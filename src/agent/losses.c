@@ -149,7 +149,7 @@ static int post(struct sr_agent *agent)
         .header_count = sizeof headers / sizeof *headers,
         .body = body,
     };
-    int rc = sr_agent_open_http(agent);
+    int rc = sr_agent_open_http(agent, &agent->side_http);
 
     if (rc)
         return rc;
@@ -158,7 +158,7 @@ static int post(struct sr_agent *agent)
         return SR_E_NOMEM;
     call.url = url;
     call.len = make_event(agent, &report->told, body);
-    rc = sr_http_request(agent->http, &call, on_answer, agent, &report->request);
+    rc = sr_http_request(agent->side_http, &call, on_answer, agent, &report->request);
     free(url);
     return rc;
 }

@@ -850,6 +850,32 @@ static void the_platform_gets_an_event_about_losses(void **state)
     assert_int_equal(losses_of(fx).rows[0] + losses_of(fx).rows[1], 0);
 }
 
+/* Or the reporter and sr_agent_request(), which ask on the connection of an empty answer whose that
+ * was, would ask on another one and send the rows again. */
+static void rows_requests_and_events_share_no_connection(void **state)
+{
+    struct fixture *fx = *state;
+    unsigned by[3];
+    const char *answer;
+    size_t len;
+
+    SERVE(fx, OK, { HTTP_ANSWER, 201, "{}" }, OK);
+    make_agent(fx);
+    lose(fx, 8);
+    report(fx);
+    run_until(fx->agent, waiting(fx) == 0 && events(fx) == 1);
+    assert_int_equal(sr_agent_request(fx->agent, "24830", "105,1", &answer, &len), 0);
+    for (unsigned i = 0; i < scripted_http_requests(fx->server); i++) {
+        bool is_request = !strcmp(scripted_http_body(fx->server, i), "105,1");
+
+        by[is_event(fx, i) ? 0 : 1 + is_request] =
+            scripted_http_connection(fx->server, i);
+    }
+    assert_int_not_equal(by[0], by[1]);
+    assert_int_not_equal(by[0], by[2]);
+    assert_int_not_equal(by[1], by[2]);
+}
+
 static void an_event_that_fails_is_tried_again(void **state)
 {
     struct fixture *fx = *state;
@@ -1184,6 +1210,7 @@ int main(void)
         TEST(flush_is_not_for_callbacks),
         TEST(an_agent_freed_while_it_is_flushed_goes_when_flush_returns),
         TEST(the_platform_gets_an_event_about_losses),
+        TEST(rows_requests_and_events_share_no_connection),
         TEST(an_event_that_fails_is_tried_again),
         TEST(an_event_that_is_refused_is_not_tried_at_once),
         TEST(few_losses_make_no_event_and_with_0_none_do),

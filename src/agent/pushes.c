@@ -64,7 +64,7 @@ static int begin(struct sr_agent *agent, struct sr_push *push)
 
     if (!url)
         return SR_E_NOMEM;
-    rc = sr_push_begin(push, agent->push_http, url, agent->id);
+    rc = sr_push_begin(push, agent->side_http, url, agent->id);
     free(url);
     return rc;
 }
@@ -82,7 +82,7 @@ int sr_push_start(struct sr_push *push)
     if (!agent->login || !agent->xid || !agent->id)
         return sr_agent_fail(agent, SR_E_STATE,
                              "the push starts after bootstrap and integrate");
-    rc = sr_agent_open_push_http(agent);
+    rc = sr_agent_open_http(agent, &agent->side_http);
     if (rc)
         return rc;
     rc = begin(agent, push);

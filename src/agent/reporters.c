@@ -148,7 +148,7 @@ static int new_http_transport(struct sr_agent *agent,
         .user = agent->login,
         .password = agent->credentials.password,
     };
-    int rc = sr_agent_open_http(agent);
+    int rc = sr_agent_open_http(agent, &agent->http);
 
     if (rc)
         return rc;

@@ -73,7 +73,7 @@ static bool find_out(struct attempt *attempt, const struct sr_http_result *resul
         return true;
     }
     attempt->rc =
-        sr_prover_ask(&agent->prover, agent->http, attempt->post, result,
+        sr_prover_ask(&agent->prover, agent->request_http, attempt->post, result,
                       &attempt->question, on_proof, attempt, &attempt->request);
     return attempt->rc != 0;
 }
@@ -141,7 +141,7 @@ static int try_once(struct sr_agent *agent, const struct sr_http_post *post,
     int rc;
 
     *attempt = (struct attempt){ .agent = agent, .post = post };
-    rc = sr_http_post(agent->http, post, on_answer, attempt, &attempt->request);
+    rc = sr_http_post(agent->request_http, post, on_answer, attempt, &attempt->request);
     if (rc)
         return rc;
     rc = sr_loop_run_until(agent->loop, &attempt->done);
@@ -260,7 +260,7 @@ int sr_agent_exchange(struct sr_agent *agent, const char *login, const char *pas
         .len = strlen(rows),
         .answer_max = ANSWER_MAX,
     };
-    int rc = sr_agent_open_http(agent);
+    int rc = sr_agent_open_http(agent, &agent->request_http);
 
     if (rc)
         return rc;

@@ -31,7 +31,8 @@ static bool is_too_late(const struct sr_agent *agent, const char *name)
     if (IS_ONE_OF(of_disk, name))
         return agent->on_disk;
     return (agent->reporter && sr_reporter_started(agent->reporter)) ||
-           ((agent->http || agent->push_http) && IS_ONE_OF(of_http, name));
+           ((agent->http || agent->request_http || agent->side_http) &&
+            IS_ONE_OF(of_http, name));
 }
 
 void sr_agent_apply(struct sr_agent *agent)

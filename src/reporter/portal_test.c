@@ -30,6 +30,10 @@ static const struct portal {
     { { HTTP_RAW, 0, "SSH-2.0-OpenSSH\r\n\r\n" },            "HTTP/0.9"                    },
     { { HTTP_ANSWER, 204, "" },                              "HTTP status 204"             },
     { { HTTP_ANSWER, 302, "" },                              "HTTP status 302"             },
+    { { HTTP_ANSWER, 400, "<html>" },                        "HTTP status 400"             },
+    { { HTTP_ANSWER, 400, "" },                              "HTTP status 400"             },
+    { { HTTP_ANSWER, 413, "<html>" },                        "HTTP status 413"             },
+    { { HTTP_ANSWER, 422, "{\"error\":\"portal\"}" },        "HTTP status 422"             },
     { { HTTP_ANSWER, 403, "<html>" },                        "HTTP status 403"             },
     { { HTTP_ANSWER, 404, "<html>" },                        "HTTP status 404"             },
     { { HTTP_ANSWER, 407, "<html>" },                        "HTTP status 407"             },
@@ -78,6 +82,69 @@ static void whatever_a_portal_says_is_an_outage(void **state)
         scripted_http_stop(fx->http);
         fx->http = NULL;
         fx->log[0] = '\0';
+    }
+}
+
+/* A portal that lets some requests pass, and refuses others: the row that is refused alone, while
+ * others go, looks guilty. */
+static void a_portals_refusals_blame_no_row(void **state)
+{
+    /* Neither keeps the connection: it is proved by nothing. */
+    static const char refusal[] = "HTTP/1.1 400 X\r\nContent-Length: 6\r\n"
+                                  "Connection: close\r\n\r\n<html>",
+                      good[] = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n"
+                               "Connection: close\r\n\r\n500,2,a\n";
+    static const struct http_step steps[] = {
+        {HTTP_RAW,     0,   refusal    }, /* to both rows */
+        { HTTP_ANSWER, 400, "<html>"   }, /* to the question, and so on */
+        { HTTP_RAW,    0,   good       },
+        { HTTP_RAW,    0,   refusal    },
+        { HTTP_ANSWER, 400, "<html>"   },
+        { HTTP_RAW,    0,   refusal    },
+        { HTTP_ANSWER, 400, "<html>"   },
+        { HTTP_RAW,    0,   refusal    },
+        { HTTP_ANSWER, 400, "<html>"   },
+        { HTTP_ANSWER, 200, "500,2,a\n"},
+    };
+    struct fixture *fx = *state;
+
+    with_http(fx, steps, sizeof steps / sizeof *steps);
+    scripted_http_be_platform(fx->http, false);
+    assert_int_equal(sr_agent_set(fx->agent, "retries", "1"), 0);
+    assert_int_equal(sr_agent_set(fx->agent, "linger", "0"), 0);
+    send_row(fx, "100,a");
+    send_row(fx, "100,b");
+    start(fx);
+    run_until(fx->agent, stats_of(fx).rows_acked == 2);
+    send_row(fx, "100,c");
+    run_until(fx->agent, stats_of(fx).rows_acked == 3);
+    assert_int_equal(stats_of(fx).rows_quarantined, 0);
+    assert_int_equal(stats_of(fx).rows_dropped, 0);
+}
+
+/* Rows of the platform's form say that the refusal is the platform's, and so does the answer to the
+ * question whose it is. */
+static void the_platforms_refusal_counts_on_plain_http(void **state)
+{
+    static const struct {
+        struct http_step step;
+        unsigned checks;
+    } cases[] = {
+        {{ HTTP_ANSWER, 400, "41,2,malformed\n" }, 0},
+        { { HTTP_ANSWER, 400, "" },                1},
+        { { HTTP_ANSWER, 422, "{\"error\":1}" },   1},
+    };
+    struct fixture *fx = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        with_http(fx, &cases[i].step, 1);
+        send_row(fx, "100,a");
+        start(fx);
+        run_until(fx->agent, stats_of(fx).rows_quarantined == 1);
+        assert_int_equal(scripted_http_checks(fx->http), cases[i].checks);
+        fx->agent = sr_agent_free(fx->agent);
+        scripted_http_stop(fx->http);
+        fx->http = NULL;
     }
 }
 
@@ -300,6 +367,8 @@ int main(void)
     cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(whatever_a_portal_says_is_an_outage),
+        TEST(a_portals_refusals_blame_no_row),
+        TEST(the_platforms_refusal_counts_on_plain_http),
         TEST(rows_on_disk_outlive_a_portal),
         TEST(the_platform_is_asked_once_for_each_connection),
         TEST(a_new_connection_is_asked_anew),

@@ -20,6 +20,7 @@
 
 enum {
     PAYLOAD_MAX = 64 * 1024,
+    WHY_MAX = 48,
 };
 
 struct http_transport {
@@ -34,6 +35,7 @@ struct http_transport {
     struct sr_question question; /* who has answered? under way if `kept` is not NULL */
     char *kept;                  /* the answer that waits for it */
     size_t kept_len;
+    long kept_status;
     struct sr_backoff backoff;
     uint64_t
         healthy_since_ms; /* the first success since the last failure, or SR_NEVER */
@@ -92,6 +94,11 @@ static bool is_refusal(long status)
     return status == 400 || status == 413 || status == 422;
 }
 
+static void describe_status(char why[WHY_MAX], long status)
+{
+    snprintf(why, WHY_MAX, "HTTP status %ld", status);
+}
+
 /* A failure of the server may be due to one of the rows. Other answers are not the platform's about
  * rows: those of portals and proxies. */
 static enum sr_attempt attempt_by(long status)
@@ -143,22 +150,6 @@ static void on_busy(struct http_transport *t, const struct sr_http_result *resul
     go_down(t, SR_ATTEMPT_ANSWERED, why, 1000 * asked_s + next_pause_ms(t));
 }
 
-static void on_status(struct http_transport *t, const struct sr_http_result *result)
-{
-    long status = result->status;
-    char why[32];
-
-    snprintf(why, sizeof why, "HTTP status %ld", status);
-    if (is_refusal(status))
-        on_refused(t, status, why);
-    else if ((status == 401 || status == 403) && sr_prover_trusts(&t->prover, result))
-        on_unauthorised(t, why);
-    else if (status == 429 || status == 503)
-        on_busy(t, result, why);
-    else
-        pause_after(t, attempt_by(status), why);
-}
-
 static void on_success(struct http_transport *t, const char *answer, size_t len)
 {
     if (t->healthy_since_ms == SR_NEVER)
@@ -170,6 +161,22 @@ static void on_success(struct http_transport *t, const char *answer, size_t len)
 
 /* --- whose answer is it? ---------------------------------------------------- */
 
+static enum sr_evidence weigh(const struct http_transport *t,
+                              const struct sr_http_result *result)
+{
+    return result->rc ? sr_evidence_weigh_cut(result->body, result->len, t->lines)
+                      : sr_evidence_weigh(result->body, result->len, t->lines);
+}
+
+/* Returns whether the answer itself or its server is known to be the platform's. */
+static bool trusts(struct http_transport *t, const struct sr_http_result *result,
+                   enum sr_evidence evidence)
+{
+    if (evidence == SR_EVIDENCE_GOOD)
+        sr_prover_learn(&t->prover, result);
+    return evidence == SR_EVIDENCE_GOOD || sr_prover_trusts(&t->prover, result);
+}
+
 static void forget_kept(struct http_transport *t)
 {
     free(t->kept);
@@ -179,20 +186,23 @@ static void forget_kept(struct http_transport *t)
 static void on_proof(void *arg, enum sr_proof proof, const char *why)
 {
     struct http_transport *t = arg;
-    char *answer = t->kept;
+    char *answer = t->kept, refusal[WHY_MAX];
 
     t->request = NULL;
     t->kept = NULL;
-    if (proof == SR_PROOF_YES)
+    describe_status(refusal, t->kept_status);
+    if (proof == SR_PROOF_YES && is_refusal(t->kept_status))
+        on_refused(t, t->kept_status, refusal);
+    else if (proof == SR_PROOF_YES)
         on_success(t, answer, t->kept_len);
     else if (proof == SR_PROOF_NO_CREDENTIALS)
         on_unauthorised(t, why);
     else
-        on_stranger(t, why);
+        on_stranger(t, is_refusal(t->kept_status) ? refusal : why);
     free(answer);
 }
 
-/* Before the rows are forgotten. */
+/* Before the rows are forgotten, or one of them is blamed. */
 static void ask_whose(struct http_transport *t, const struct sr_http_result *result)
 {
     const struct sr_http_post post = {
@@ -205,6 +215,7 @@ static void ask_whose(struct http_transport *t, const struct sr_http_result *res
 
     t->kept = malloc(result->len + 1);
     t->kept_len = result->len;
+    t->kept_status = result->status;
     if (t->kept)
         memcpy(t->kept, result->body, result->len + 1);
     if (!t->kept || sr_prover_ask(&t->prover, t->options.http, &post, result,
@@ -214,17 +225,25 @@ static void ask_whose(struct http_transport *t, const struct sr_http_result *res
     }
 }
 
+/* A portal's refusal is no verdict on a row. */
+static void on_refusal(struct http_transport *t, const struct sr_http_result *result)
+{
+    char why[WHY_MAX];
+
+    describe_status(why, result->status);
+    if (trusts(t, result, weigh(t, result)))
+        on_refused(t, result->status, why);
+    else
+        ask_whose(t, result);
+}
+
 static void on_200(struct http_transport *t, const struct sr_http_result *result)
 {
     const bool cut = result->rc != 0;
     char why[240];
-    enum sr_evidence evidence =
-        cut ? sr_evidence_weigh_cut(result->body, result->len, t->lines)
-            : sr_evidence_weigh(result->body, result->len, t->lines);
-    bool trusted = evidence == SR_EVIDENCE_GOOD || sr_prover_trusts(&t->prover, result);
+    enum sr_evidence evidence = weigh(t, result);
+    bool trusted = trusts(t, result, evidence);
 
-    if (evidence == SR_EVIDENCE_GOOD)
-        sr_prover_learn(&t->prover, result);
     if (evidence == SR_EVIDENCE_NONE || (cut && !trusted)) {
         sr_evidence_describe(why, sizeof why, sr_http_header(result, "Content-Type"),
                              result->body, result->len);
@@ -241,6 +260,22 @@ static void on_200(struct http_transport *t, const struct sr_http_result *result
     } else {
         ask_whose(t, result);
     }
+}
+
+static void on_status(struct http_transport *t, const struct sr_http_result *result)
+{
+    long status = result->status;
+    char why[WHY_MAX];
+
+    describe_status(why, status);
+    if (is_refusal(status))
+        on_refusal(t, result);
+    else if ((status == 401 || status == 403) && sr_prover_trusts(&t->prover, result))
+        on_unauthorised(t, why);
+    else if (status == 429 || status == 503)
+        on_busy(t, result, why);
+    else
+        pause_after(t, attempt_by(status), why);
 }
 
 static void on_answer(void *arg, const struct sr_http_result *result)

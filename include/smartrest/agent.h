@@ -240,6 +240,17 @@ typedef void (*sr_connected_fn)(struct sr_agent *agent, void *arg);
 SR_API void sr_agent_on_connected(struct sr_agent *agent, sr_connected_fn fn,
                                   void *arg);
 
+/* The same for libraries and parts of an application, beside the function of
+ * sr_agent_on_connected() and one another: all are called, in no certain order. One that is
+ * added from inside of such a call is called from the next time on. Returns 0, SR_E_INVAL
+ * (NULL), SR_E_NOMEM. */
+SR_API int sr_agent_add_connected(struct sr_agent *agent, sr_connected_fn fn,
+                                  void *arg);
+/* Takes back the last one that was added with this `fn` and `arg`; if there is none, nothing
+ * happens. May be called from everywhere on the loop, also from inside of `fn`. */
+SR_API void sr_agent_remove_connected(struct sr_agent *agent, sr_connected_fn fn,
+                                      void *arg);
+
 /* How many operations sr_agent_take_operation() knows. */
 enum { SR_OPERATIONS_KEPT = 1024 };
 

@@ -151,6 +151,7 @@ static void destroy(struct sr_agent *agent)
     sr_outbox_free(agent->outbox);
     sr_dispatch_release(&agent->dispatch);
     sr_operations_release(&agent->operations);
+    sr_agent_release_listeners(agent);
     sr_credentials_release(&agent->credentials);
     sr_credentials_release(&agent->bootstrap_account);
     free(agent->server);

@@ -52,6 +52,8 @@ struct sr_agent {
     struct sr_dispatch dispatch;
     sr_connected_fn connected;
     void *connected_arg;
+    struct sr_listener *listeners; /* of the same; operations.c */
+    bool telling_connected;        /* they are being called */
     struct sr_operations operations;
     sr_refused_fn refused;
     void *refused_arg;
@@ -137,6 +139,8 @@ void sr_agent_connected(struct sr_agent *agent);
 /* If rows were put since sr_outbox_rows_put() was `before`, what waits goes at once: rows of
  * handlers do not wait for company. */
 void sr_agent_hurry_since(struct sr_agent *agent, uint64_t before);
+/* Forgets who wants to be told. */
+void sr_agent_release_listeners(struct sr_agent *agent);
 void sr_operations_release(struct sr_operations *operations);
 
 /* The event about losses: the platform answers; rows were lost while it does. */

@@ -14,6 +14,63 @@ void sr_agent_on_connected(struct sr_agent *agent, sr_connected_fn fn, void *arg
     agent->connected_arg = arg;
 }
 
+struct sr_listener {
+    struct sr_listener *next;
+    sr_connected_fn fn; /* NULL: removed */
+    void *arg;
+};
+
+int sr_agent_add_connected(struct sr_agent *agent, sr_connected_fn fn, void *arg)
+{
+    struct sr_listener *listener;
+
+    if (!agent || !fn)
+        return SR_E_INVAL;
+    listener = malloc(sizeof *listener);
+    if (!listener)
+        return SR_E_NOMEM;
+    *listener = (struct sr_listener){ agent->listeners, fn, arg };
+    agent->listeners = listener;
+    return 0;
+}
+
+static void sweep_listeners(struct sr_agent *agent)
+{
+    struct sr_listener **at = &agent->listeners, *listener;
+
+    while ((listener = *at)) {
+        if (listener->fn) {
+            at = &listener->next;
+        } else {
+            *at = listener->next;
+            free(listener);
+        }
+    }
+}
+
+void sr_agent_remove_connected(struct sr_agent *agent, sr_connected_fn fn, void *arg)
+{
+    struct sr_listener *listener = agent && fn ? agent->listeners : NULL;
+
+    while (listener && (listener->fn != fn || listener->arg != arg))
+        listener = listener->next;
+    if (!listener)
+        return;
+    listener->fn = NULL;
+    if (!agent->telling_connected)
+        sweep_listeners(agent);
+}
+
+void sr_agent_release_listeners(struct sr_agent *agent)
+{
+    struct sr_listener *listener;
+
+    while ((listener = agent->listeners)) {
+        agent->listeners = listener->next;
+        free(listener);
+    }
+}
+
 void sr_agent_hurry_since(struct sr_agent *agent, uint64_t before)
 {
     if (agent->reporter && sr_reporter_started(agent->reporter) &&
@@ -25,9 +82,16 @@ void sr_agent_connected(struct sr_agent *agent)
 {
     uint64_t before = sr_outbox_rows_put(agent->outbox);
 
-    if (!agent->connected || agent->doomed)
+    agent->telling_connected = true;
+    if (agent->connected && !agent->doomed)
+        agent->connected(agent, agent->connected_arg);
+    for (struct sr_listener *l = agent->listeners; l && !agent->doomed; l = l->next)
+        if (l->fn)
+            l->fn(agent, l->arg);
+    agent->telling_connected = false;
+    sweep_listeners(agent);
+    if (agent->doomed)
         return;
-    agent->connected(agent, agent->connected_arg);
     sr_agent_hurry_since(agent, before);
 }
 

@@ -52,6 +52,7 @@ static void fill_in(struct sr_lua_options *options)
 static void destroy(struct sr_lua *lua)
 {
     sr_lua_changes_free(lua->changes);
+    sr_lua_operations_release(lua);
     for (size_t i = 0; i < lua->count; i++)
         sr_lua_plugin_free(lua->plugins[i]);
     sr_lua_handlers_sweep(lua);

@@ -58,6 +58,7 @@ struct sr_lua {
     int depth;               /* plugins' code that is on the stack */
     bool doomed;             /* freed from there */
     bool sweep;              /* handlers were removed from there */
+    bool listens;            /* for "connected": operations.c */
     char error[768];
 };
 
@@ -116,6 +117,7 @@ struct plugin {
     int files;              /* open ones */
     lua_CFunction no_close; /* of files that are the program's */
     int resp;               /* reference to the last c8y.resp */
+    int connected;          /* reference to the function of c8y:onConnected() */
 };
 
 struct plugin *sr_lua_plugin_of(lua_State *L);
@@ -245,6 +247,7 @@ int sr_lua_open_records(lua_State *L);
 int sr_lua_open_timers(lua_State *L);
 
 int sr_lua_open_handlers(lua_State *L);
+int sr_lua_open_operations(lua_State *L);
 int sr_lua_open_transfers(lua_State *L);
 int sr_lua_open_sockets(lua_State *L);
 int sr_lua_open_http(lua_State *L);
@@ -274,6 +277,8 @@ void sr_lua_unref(struct plugin *plugin, int ref);
 void sr_lua_handlers_drop(struct plugin *plugin);
 /* Forgets handlers that were dropped while they might be in use. When lua->depth is 0. */
 void sr_lua_handlers_sweep(struct sr_lua *lua);
+/* The host no longer listens to the agent. */
+void sr_lua_operations_release(struct sr_lua *lua);
 void sr_lua_deliveries_drop(struct plugin *plugin);
 /* Sends `row`, with what the argument at `at` asks for. Returns as sr_agent_send(). */
 int sr_lua_send(lua_State *L, const char *row, int prio, int at);

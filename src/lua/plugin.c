@@ -145,12 +145,12 @@ static void open_additions(lua_State *L, const struct sr_lua *lua)
 static int open_all(lua_State *L)
 {
     static const lua_CFunction parts[] = {
-        sr_lua_open_sandbox, sr_lua_open_code,       sr_lua_open_tables,
-        sr_lua_open_strings, sr_lua_open_coroutines, sr_lua_open_files,
-        sr_lua_open_c8y,     sr_lua_open_log,        sr_lua_open_records,
-        sr_lua_open_timers,  sr_lua_open_handlers,   sr_lua_open_transfers,
-        sr_lua_open_sockets, sr_lua_open_http,       sr_lua_open_processes,
-        sr_lua_open_luv,
+        sr_lua_open_sandbox,   sr_lua_open_code,       sr_lua_open_tables,
+        sr_lua_open_strings,   sr_lua_open_coroutines, sr_lua_open_files,
+        sr_lua_open_c8y,       sr_lua_open_log,        sr_lua_open_records,
+        sr_lua_open_timers,    sr_lua_open_handlers,   sr_lua_open_operations,
+        sr_lua_open_transfers, sr_lua_open_sockets,    sr_lua_open_http,
+        sr_lua_open_processes, sr_lua_open_luv,
     };
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -316,7 +316,7 @@ static int make_state(struct plugin *plugin, int *ret_file, char *text, size_t s
 
     plugin->memory = plugin->big = 0;
     plugin->files = 0;
-    plugin->resp = LUA_NOREF;
+    plugin->resp = plugin->connected = LUA_NOREF;
     plugin->memory_max = plugin->lua->options.memory_max;
     snprintf(text, size, "out of memory");
     plugin->L = lua_newstate(sr_lua_alloc, plugin);

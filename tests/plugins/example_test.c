@@ -3,6 +3,7 @@
 #include "credentials.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* The first measurement comes after ten seconds: both run side by side. */
 struct example {
@@ -37,7 +38,8 @@ static void start_example(struct example *example, const char *broker)
 
     snprintf(credentials, sizeof credentials, "%s/%s.credentials", world.sandbox.dir,
              example->id);
-    write_credentials(credentials, example->id);
+    if (access(credentials, F_OK))
+        write_credentials(credentials, example->id);
     if (broker) {
         argv[8] = "-b";
         argv[9] = broker;
@@ -78,6 +80,24 @@ static void works_as_a_device(struct example *example)
     program_interrupt(&example->program);
 }
 
+static void start_anew(struct example *example, const char *broker)
+{
+    program_kill(&example->program);
+    start_example(example, broker);
+}
+
+/* It is made while nobody listens, so nobody delivers it. */
+static void carries_out_what_was_made_meanwhile(struct example *example,
+                                                const char *broker)
+{
+    char operation[32];
+
+    operator_restart(&world, example->object, operation);
+    start_anew(example, broker);
+    operator_await_status(&world, example->object, operation, "SUCCESSFUL");
+    program_interrupt(&example->program);
+}
+
 static void by_http_a_plugin_measures_and_restarts(void **state)
 {
     (void)state;
@@ -90,11 +110,19 @@ static void by_mqtt_the_same_plugin_does_the_same(void **state)
     works_as_a_device(&by_mqtt);
 }
 
+static void what_was_made_while_the_connection_was_away_is_carried_out(void **state)
+{
+    (void)state;
+    carries_out_what_was_made_meanwhile(&by_http, NULL);
+    carries_out_what_was_made_meanwhile(&by_mqtt, world.broker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_http_a_plugin_measures_and_restarts),
         cmocka_unit_test(by_mqtt_the_same_plugin_does_the_same),
+        cmocka_unit_test(what_was_made_while_the_connection_was_away_is_carried_out),
     };
 
     return cmocka_run_group_tests(tests, start, end);

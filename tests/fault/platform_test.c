@@ -243,7 +243,8 @@ static void cut_off_at_rest(struct station *s)
     atomic_store(&s->ledger->halt, 0);
 }
 
-/* The outbox overflows while the line is cut; the agent is killed twice before it is back. */
+/* The outbox overflows while the line is cut; the agent is killed twice before it is back. Then
+ * it sends nothing: what a full outbox drops after the connect is told a minute later only. */
 static void overflow_while_cut_off(struct station *s)
 {
     s->life.may_lose = true;
@@ -257,7 +258,26 @@ static void overflow_while_cut_off(struct station *s)
     station_kill(s);
     fault_proxy_pass(s->http);
     fault_proxy_pass(s->mqtt);
+    station_start(s, 0);
+}
+
+static void await_truth(struct station *s)
+{
+    await_true(has_truth, s, "the event about lost rows");
+    assert_int_equal(told_lost(s), s->missing);
+}
+
+/* New rows go through, and no more are lost. */
+static void send_on(struct station *s)
+{
+    uint32_t before = station_accepted(s);
+    uint64_t missing = s->missing;
+
+    station_kill(s);
     station_start(s, 10);
+    station_await_accepted(s, before + 10);
+    await_truth(s);
+    assert_int_equal(s->missing, missing);
 }
 
 static void a_cut_longer_than_the_bound_is_told_as_it_was(void **state)
@@ -267,9 +287,9 @@ static void a_cut_longer_than_the_bound_is_told_as_it_was(void **state)
     for (int i = 0; i < 2; i++)
         overflow_while_cut_off(&stations[i]);
     for (int i = 0; i < 2; i++) {
-        await_true(has_truth, &stations[i], "the event about lost rows");
-        assert_int_equal(told_lost(&stations[i]), stations[i].missing);
+        await_truth(&stations[i]);
         assert_true(stations[i].missing > 5000);
+        send_on(&stations[i]);
     }
     tell();
 }

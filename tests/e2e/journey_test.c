@@ -77,6 +77,7 @@ static void after_a_restart_it_is_the_same_device(void **state)
     assert_int_equal(operator_count_devices(&world), devices);
 }
 
+/* It is EXECUTING for a second only, which who looks now and then may miss. */
 static void restart_operation_is_executed_and_then_successful(void **state)
 {
     struct program agent;
@@ -87,7 +88,6 @@ static void restart_operation_is_executed_and_then_successful(void **state)
     operator_find_device(&world, "gw-0001", object);
     program_await(&agent, "subscribed");
     operator_restart(&world, object, operation);
-    operator_await_status(&world, object, operation, "EXECUTING");
     operator_await_status(&world, object, operation, "SUCCESSFUL");
     program_await(&agent, "restarting device");
     program_interrupt(&agent);

@@ -66,6 +66,7 @@ static int end(void **state)
     return 0;
 }
 
+/* The operation is EXECUTING for a second only, which who looks now and then may miss. */
 static void works_as_a_device(struct example *example)
 {
     char operation[32];
@@ -73,7 +74,6 @@ static void works_as_a_device(struct example *example)
     operator_find_device(&world, example->id, example->object);
     program_await(&example->program, example->listening);
     operator_restart(&world, example->object, operation);
-    operator_await_status(&world, example->object, operation, "EXECUTING");
     operator_await_status(&world, example->object, operation, "SUCCESSFUL");
     program_await(&example->program, "operation: restarting device");
     json_decref(operator_await_measurements(&world, example->object, 1));

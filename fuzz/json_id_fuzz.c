@@ -22,6 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     if (sr_json_id(exact, len, "id", small, sizeof small))
         must(found && !strcmp(small, id));
+    if (found)
+        must(sr_json_is(exact, len, "id", id));
+    sr_json_is(exact, len, "source.id", "4711");
+    if (sr_json_created(exact, len, NULL, small, sizeof small))
+        must(found && !strcmp(small, id));
     free(exact);
     return 0;
 }

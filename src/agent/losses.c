@@ -3,6 +3,7 @@
  * HTTP with the device's own account, beside the rows and whatever carries them, and is
  * settled by the platform's 201 alone; if that is lost, the event comes twice. */
 #include "agent/agent_p.h"
+#include "binary/member.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,14 @@
 #define SR_LOG_COMPONENT "agent"
 #include <smartrest/log.h>
 
+#define TYPE "c8y_smartrest_RowsLost"
+
 enum {
     SOON_MS = 60 * 1000, /* losses while connected are collected for that long */
     CLOCK_MS = 5 * 1000, /* between looks at a clock that is not right yet */
     ID_TEXT = 6 * SR_ID_MAX + 1,
-    BODY_MAX = 1024 + ID_TEXT
+    BODY_MAX = 1024 + ID_TEXT,
+    ANSWER_MAX = 64 * 1024
 };
 
 /* `id` as the inside of a JSON string. */
@@ -45,10 +49,10 @@ static size_t make_event(const struct sr_agent *agent, const struct sr_losses *l
     sr_stamp(losses->to_ms, to);
     return (size_t)snprintf(
         body, BODY_MAX,
-        "{\"source\":{\"id\":\"%s\"},\"type\":\"c8y_smartrest_RowsLost\",\"time\":\"%s\","
+        "{\"source\":{\"id\":\"%s\"},\"type\":\"" TYPE "\",\"time\":\"%s\","
         "\"text\":\"Rows lost: %llu (%llu buffered, %llu volatile), sent between %s and "
         "%s\","
-        "\"c8y_smartrest_RowsLost\":{\"buffered\":%llu,\"volatile\":%llu,"
+        "\"" TYPE "\":{\"buffered\":%llu,\"volatile\":%llu,"
         "\"from\":\"%s\",\"to\":\"%s\"}}",
         id, now, lost[0] + lost[1], lost[1], lost[0], from, to, lost[1], lost[0], from,
         to);
@@ -117,16 +121,34 @@ static void settle(struct sr_agent *agent)
         pause_for(agent, SOON_MS);
 }
 
+/* A captive portal or proxy says 201, too. Has the answer the event that was sent? */
+static bool is_created(const struct sr_agent *agent,
+                       const struct sr_http_result *result)
+{
+    char source[ID_TEXT], id[SR_BINARY_ID_MAX + 1];
+
+    escape(agent->id, source);
+    return result->status == 201 &&
+           sr_json_created(result->body, result->len,
+                           sr_http_header(result, "Location"), id, sizeof id) &&
+           sr_json_is(result->body, result->len, "type", TYPE) &&
+           sr_json_is(result->body, result->len, "source.id", source);
+}
+
 static void on_answer(void *arg, const struct sr_http_result *result)
 {
     struct sr_agent *agent = arg;
 
     agent->report.request = NULL;
-    if (!result->rc && result->status == 201) {
+    if (!result->rc && is_created(agent, result)) {
         settle(agent);
         return;
     }
-    if (result->rc)
+    if (!result->rc && result->status / 100 == 2)
+        sr_warning("the event about lost rows: HTTP status %ld, and not the platform's "
+                   "answer; trying again",
+                   result->status);
+    else if (result->rc)
         sr_warning("the event about lost rows: %s; trying again", result->error);
     else
         sr_warning("the event about lost rows: HTTP status %ld; trying again",
@@ -148,6 +170,7 @@ static int post(struct sr_agent *agent)
         .headers = headers,
         .header_count = sizeof headers / sizeof *headers,
         .body = body,
+        .answer_max = ANSWER_MAX,
     };
     int rc = sr_agent_open_http(agent, &agent->side_http);
 

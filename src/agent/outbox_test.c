@@ -32,6 +32,11 @@
         HTTP_ANSWER, 200, "" \
     }
 
+#define CREATED                                                                             \
+    "{\"creationTime\":\"2026-11-22T20:45:06.000Z\",\"source\":{\"name\":\"gw\",\"id\":"    \
+    "\"4711\"},\"type\":\"c8y_smartrest_RowsLost\",\"self\":\"http://h/event/events/815\"," \
+    "\"id\":\"815\"}"
+
 struct fixture {
     struct sr_agent *agent;
     struct scripted_http *server;
@@ -838,7 +843,7 @@ static void the_platform_gets_an_event_about_losses(void **state)
 {
     struct fixture *fx = *state;
 
-    SERVE(fx, OK, { HTTP_ANSWER, 201, "{}" }, OK);
+    SERVE(fx, OK, { HTTP_ANSWER, 201, CREATED }, OK);
     make_agent(fx);
     lose(fx, 8);
     report(fx);
@@ -859,7 +864,7 @@ static void rows_requests_and_events_share_no_connection(void **state)
     const char *answer;
     size_t len;
 
-    SERVE(fx, OK, { HTTP_ANSWER, 201, "{}" }, OK);
+    SERVE(fx, OK, { HTTP_ANSWER, 201, CREATED }, OK);
     make_agent(fx);
     lose(fx, 8);
     report(fx);
@@ -881,7 +886,7 @@ static void an_event_that_fails_is_tried_again(void **state)
     struct fixture *fx = *state;
 
     SERVE(fx, OK, { HTTP_ANSWER, 500, "" }, { HTTP_CLOSE, 0, NULL },
-          { HTTP_ANSWER, 201, "{}" });
+          { HTTP_ANSWER, 201, CREATED });
     make_agent(fx);
     lose(fx, 8);
     report(fx);
@@ -889,6 +894,27 @@ static void an_event_that_fails_is_tried_again(void **state)
     event_is(fx, EVENT(8, 8, 16));
     assert_int_equal(events(fx), 3);
     assert_non_null(strstr(fx->log, "the event about lost rows: HTTP status 500"));
+}
+
+static void only_the_platforms_201_settles_the_event(void **state)
+{
+    struct fixture *fx = *state;
+
+    SERVE(fx, OK, { HTTP_ANSWER, 201, "" }, { HTTP_ANSWER, 201, "<html>" },
+          { HTTP_ANSWER, 201, "{\"id\":\"815\"}" },
+          { HTTP_ANSWER, 201,
+            "{\"id\":\"815\",\"self\":\"/815\",\"source\":{\"id\":\"4712\"},"
+            "\"type\":\"c8y_smartrest_RowsLost\"}" },
+          { HTTP_ANSWER, 201,
+            "{\"id\":\"815\",\"self\":\"/815\",\"source\":{\"id\":\"4711\"},"
+            "\"type\":\"other\"}" },
+          { HTTP_ANSWER, 200, CREATED }, { HTTP_ANSWER, 201, CREATED });
+    make_agent(fx);
+    lose(fx, 8);
+    report(fx);
+    run_until(fx->agent, strstr(fx->log, "the platform was told of lost rows: 16"));
+    assert_int_equal(events(fx), 7);
+    assert_non_null(strstr(fx->log, "HTTP status 201, and not the platform's answer"));
 }
 
 static void an_event_that_is_refused_is_not_tried_at_once(void **state)
@@ -933,7 +959,7 @@ static void what_is_lost_while_the_event_is_under_way_is_told_next(void **state)
 {
     struct fixture *fx = *state;
     static const struct http_step steps[] = {
-        OK, {HTTP_ANSWER, 201, "{}"}
+        OK, {HTTP_ANSWER, 201, CREATED}
     };
 
     make_agent(fx);
@@ -953,7 +979,7 @@ static void the_event_waits_for_the_clock(void **state)
 {
     struct fixture *fx = *state;
 
-    SERVE(fx, OK, { HTTP_ANSWER, 201, "{}" });
+    SERVE(fx, OK, { HTTP_ANSWER, 201, CREATED });
     make_agent(fx);
     lose(fx, 8);
     fx->now.wall_ms = 5000;
@@ -1126,7 +1152,7 @@ static void losses_of_an_earlier_run_are_told_as_well(void **state)
     open_box(fx);
     fx->agent = sr_agent_free(fx->agent);
 
-    SERVE(fx, OK, { HTTP_ANSWER, 201, "{}" });
+    SERVE(fx, OK, { HTTP_ANSWER, 201, CREATED });
     make_agent(fx);
     open_box(fx);
     report(fx);
@@ -1212,6 +1238,7 @@ int main(void)
         TEST(the_platform_gets_an_event_about_losses),
         TEST(rows_requests_and_events_share_no_connection),
         TEST(an_event_that_fails_is_tried_again),
+        TEST(only_the_platforms_201_settles_the_event),
         TEST(an_event_that_is_refused_is_not_tried_at_once),
         TEST(few_losses_make_no_event_and_with_0_none_do),
         TEST(what_is_lost_while_the_event_is_under_way_is_told_next),

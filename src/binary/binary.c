@@ -293,8 +293,12 @@ static void on_posted(void *arg, const struct sr_http_result *result)
     struct sr_binary *b = arg;
     int rc = error_of(b, result);
 
-    if (!rc && !sr_json_id(result->body, result->len, "id", b->id, sizeof b->id))
-        rc = fail(b, SR_E_PROTO, "the platform's answer names no id");
+    if (!rc &&
+        (result->status != 201 ||
+         !sr_json_created(result->body, result->len, sr_http_header(result, "Location"),
+                          b->id, sizeof b->id)))
+        rc = fail(b, SR_E_PROTO,
+                  "the answer is not the platform's: no status 201, id, or link to it");
     b->answer = result->body;
     b->answer_len = result->len;
     finish(b, rc);

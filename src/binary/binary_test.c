@@ -301,8 +301,8 @@ static void there_is_no_file(struct fixture *fx)
 /* --- up ------------------------------------------------------------------- */
 
 #define CREATED                                          \
-    "HTTP/1.1 201 Created\r\nContent-Length: 47\r\n\r\n" \
-    "{\"owner\":{\"id\":\"7\"},\"name\":\"a\",\"id\":\"815\"}        "
+    "HTTP/1.1 201 Created\r\nContent-Length: 64\r\n\r\n" \
+    "{\"owner\":{\"id\":\"7\"},\"name\":\"a\",\"self\":\"http://h/815\",\"id\":\"815\"}"
 
 static void bytes_are_posted_as_three_parts(void **state)
 {
@@ -437,6 +437,17 @@ static void an_upload_that_fails_says_why(void **state)
     answers_with(fx, "HTTP/1.1 201 X\r\nContent-Length: 0\r\n\r\n", SR_E_PROTO);
     answers_with(fx, "HTTP/1.1 201 X\r\nContent-Length: 6\r\n\r\n{\"id\":", SR_E_PROTO);
     answers_with(fx, "HTTP/1.1 201 X\r\nContent-Length: 12\r\n\r\n{\"id\":\"../\"}",
+                 SR_E_PROTO);
+    /* of portals: an id that leads nowhere, another status */
+    answers_with(fx, "HTTP/1.1 201 X\r\nContent-Length: 10\r\n\r\n{\"id\":\"7\"}",
+                 SR_E_PROTO);
+    answers_with(fx,
+                 "HTTP/1.1 201 X\r\nLocation: http://h/17\r\nContent-Length: 10\r\n\r\n"
+                 "{\"id\":\"7\"}",
+                 SR_E_PROTO);
+    answers_with(fx,
+                 "HTTP/1.1 200 X\r\nLocation: http://h/7\r\nContent-Length: 10\r\n\r\n"
+                 "{\"id\":\"7\"}",
                  SR_E_PROTO);
     answers_with(fx, "nonsense\r\n\r\n", SR_E_UNREACHABLE);
 }
@@ -934,6 +945,48 @@ static void ids_are_found_in_json(void **state)
     assert_true(sr_json_id("{\"id\":\"1234567\"}", 16, "id", id, sizeof id));
 }
 
+static void a_member_is_found_by_its_path(void **state)
+{
+    static const struct {
+        const char *json, *path;
+        bool is;
+    } cases[] = {
+        {"{\"a\":{\"b\":\"x\"}}",                    "a.b", true },
+        { "{\"c\":[{\"b\":1}],\"a\":{\"b\":\"x\"}}", "a.b", true },
+        { "{\"a\":{\"b\":\"xx\"}}",                  "a.b", false},
+        { "{\"a\":{\"c\":\"x\"}}",                   "a.b", false},
+        { "{\"a\":[\"b\",\"x\"]}",                   "a.b", false},
+        { "{\"a\":\"x\",\"b\":\"x\"}",               "a.b", false},
+        { "{\"a\":{\"b\":",                          "a.b", false},
+        { "{\"a\":true}",                            "a",   false},
+        { "{\"a\":\"x\"}",                           "a",   true },
+        { "<html>",                                  "a",   false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (sr_json_is(cases[i].json, strlen(cases[i].json), cases[i].path, "x") !=
+            cases[i].is)
+            fail_msg("case %s", cases[i].json);
+}
+
+static void an_object_was_made_if_its_link_has_its_id(void **state)
+{
+    static const char with_self[] =
+        "{\"self\":\"http:\\/\\/h\\/x\\/17\",\"id\":\"17\"}",
+                      bare[] = "{\"id\":\"17\"}";
+    char id[8];
+
+    (void)state;
+    assert_true(sr_json_created(with_self, strlen(with_self), NULL, id, sizeof id));
+    assert_string_equal(id, "17");
+    assert_true(sr_json_created(bare, strlen(bare), "http://h/x/17", id, sizeof id));
+    assert_false(sr_json_created(bare, strlen(bare), "http://h/x/117", id, sizeof id));
+    assert_string_equal(id, "");
+    assert_false(sr_json_created(bare, strlen(bare), "17", id, sizeof id));
+    assert_false(sr_json_created(bare, strlen(bare), NULL, id, sizeof id));
+}
+
 static void an_agent_needs_credentials_for_it(void **state)
 {
     struct sr_agent *agent;
@@ -987,6 +1040,8 @@ int main(void)
         TEST(it_may_be_freed_at_any_turn),
         TEST(memory_does_not_grow_with_the_file),
         TEST(ids_are_found_in_json),
+        TEST(a_member_is_found_by_its_path),
+        TEST(an_object_was_made_if_its_link_has_its_id),
         TEST(an_agent_needs_credentials_for_it),
     };
 

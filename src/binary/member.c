@@ -66,7 +66,7 @@ static bool skip_plain(struct text *text, struct text *ret)
     return ret->end > ret->at;
 }
 
-/* *ret is empty for what cannot be an id. */
+/* *ret: what is between a string's quotes, an object, list or number as it is; else empty. */
 static bool skip_value(struct text *text, struct text *ret)
 {
     skip_blanks(text);
@@ -75,8 +75,12 @@ static bool skip_value(struct text *text, struct text *ret)
     if (*text->at == '"')
         return skip_string(text, ret);
     ret->at = ret->end = text->at;
-    if (*text->at == '{' || *text->at == '[')
-        return skip_nested(text);
+    if (*text->at == '{' || *text->at == '[') {
+        if (!skip_nested(text))
+            return false;
+        ret->end = text->at;
+        return true;
+    }
     if (*text->at >= '0' && *text->at <= '9')
         return skip_plain(text, ret);
     return skip_plain(text, &(struct text){ 0 });
@@ -102,20 +106,69 @@ static bool copy_id(const struct text *value, char *ret, size_t size)
     return true;
 }
 
-bool sr_json_id(const char *json, size_t len, const char *name, char *ret, size_t size)
+static bool find(const char *json, size_t len, const char *name, struct text *ret)
 {
-    struct text text = { json, json + len }, key, value;
+    struct text text = { json, json + len }, key;
     size_t name_len = strlen(name);
 
     if (!skip_byte(&text, '{'))
         return false;
     do {
         if (!skip_string(&text, &key) || !skip_byte(&text, ':') ||
-            !skip_value(&text, &value))
+            !skip_value(&text, ret))
             return false;
         if ((size_t)(key.end - key.at) == name_len && !memcmp(key.at, name, name_len))
-            return copy_id(&value, ret, size);
+            return true;
     } while (skip_byte(&text, ','));
+    return false;
+}
+
+bool sr_json_id(const char *json, size_t len, const char *name, char *ret, size_t size)
+{
+    struct text value;
+
+    return find(json, len, name, &value) && copy_id(&value, ret, size);
+}
+
+bool sr_json_is(const char *json, size_t len, const char *path, const char *text)
+{
+    const char *dot = strchr(path, '.');
+    char name[32];
+    struct text value;
+    size_t name_len = dot ? (size_t)(dot - path) : strlen(path);
+
+    if (name_len >= sizeof name)
+        return false;
+    memcpy(name, path, name_len);
+    name[name_len] = '\0';
+    if (!find(json, len, name, &value))
+        return false;
+    len = (size_t)(value.end - value.at);
+    if (dot)
+        return sr_json_is(value.at, len, dot + 1, text);
+    return len && len == strlen(text) && !memcmp(value.at, text, len);
+}
+
+/* Ends with /<id>. */
+static bool leads_to(const char *link, size_t len, const char *id)
+{
+    size_t n = strlen(id);
+
+    return len > n && link[len - n - 1] == '/' && !memcmp(link + len - n, id, n);
+}
+
+bool sr_json_created(const char *json, size_t len, const char *location, char *ret_id,
+                     size_t size)
+{
+    struct text self;
+
+    if (!sr_json_id(json, len, "id", ret_id, size))
+        return false;
+    if ((location && leads_to(location, strlen(location), ret_id)) ||
+        (find(json, len, "self", &self) &&
+         leads_to(self.at, (size_t)(self.end - self.at), ret_id)))
+        return true;
+    *ret_id = '\0';
     return false;
 }
 

@@ -36,7 +36,7 @@ static int end_served(void **state)
 static void post_gives_the_answers_size_and_the_answer(void **state)
 {
     static const struct http_step steps[] = {
-        {HTTP_ANSWER, 201, "{\"id\":\"815\"}"}
+        {HTTP_ANSWER, 201, "{\"id\":\"815\",\"self\":\"/815\"}"}
     };
 
     (void)state;
@@ -47,7 +47,7 @@ static void post_gives_the_answers_size_and_the_answer(void **state)
     receive(NULL, "502,1");
     assert_int_equal(plugin_named("p").waiting, 1);
     expect_said("");
-    wait_said("12 {\"id\":\"815\"};");
+    wait_said("26 {\"id\":\"815\",\"self\":\"/815\"};");
     assert_non_null(strstr(scripted_http_head(http, 0), "POST /inventory/binaries"));
     assert_non_null(strstr(scripted_http_body(http, 0), "filename=\"name.txt\""));
     assert_int_equal(plugin_named("p").waiting, 0);
@@ -56,9 +56,9 @@ static void post_gives_the_answers_size_and_the_answer(void **state)
 static void postf_get_and_getf(void **state)
 {
     static const struct http_step steps[] = {
-        {HTTP_ANSWER,  201, "{\"id\":\"1\"}"},
-        { HTTP_ANSWER, 200, "twelve bytes"  },
-        { HTTP_ANSWER, 200, "in a file"     }
+        {HTTP_ANSWER,  201, "{\"id\":\"1\",\"self\":\"/1\"}"},
+        { HTTP_ANSWER, 200, "twelve bytes"                  },
+        { HTTP_ANSWER, 200, "in a file"                     }
     };
     char text[600];
 
@@ -74,7 +74,7 @@ static void postf_get_and_getf(void **state)
     run_init("p", text);
     receive(NULL, "502,1");
     wait_said("in a file;");
-    expect_said("10 {\"id\":\"1\"};12 twelve bytes;9 in a file;");
+    expect_said("22 {\"id\":\"1\",\"self\":\"/1\"};12 twelve bytes;9 in a file;");
 }
 
 static void a_transfer_that_fails_gives_minus_1_and_no_resp(void **state)

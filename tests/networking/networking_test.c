@@ -47,8 +47,8 @@ static void http_prints_an_answer(void **state)
 static void binary_goes_up_and_comes_down(void **state)
 {
     const struct http_step steps[] = {
-        {HTTP_ANSWER,  201, "{\"id\":\"815\"}"},
-        { HTTP_ANSWER, 200, "line\n"          },
+        {HTTP_ANSWER,  201, "{\"id\":\"815\",\"self\":\"/815\"}"},
+        { HTTP_ANSWER, 200, "line\n"                            },
     };
     struct scripted_http *server = scripted_http_start(0, steps, 2);
     char dir[] = "/tmp/networking_test.XXXXXX", path[64];

@@ -37,7 +37,8 @@ enum sr_lua_deny {
 /* Limits and options; zeroed, or NULL in its place, is the default. */
 struct sr_lua_options {
     unsigned run_ms;       /* of processor time at a stretch, between two waits of a
-                              callback; 0: 1000 */
+                              callback; after half of it in one turn of the loop a plugin's
+                              further callbacks wait for the next turns; 0: 1000 */
     size_t memory_max;     /* bytes of each plugin's Lua state; 0: 16 MiB */
     unsigned failures_max; /* in a row stop a plugin; 0: 10; UINT_MAX: none do */
     unsigned deny;         /* of enum sr_lua_deny */
@@ -66,8 +67,8 @@ struct sr_lua_plugin {
     uint64_t calls;    /* of init and callbacks */
     uint64_t failures; /* of them */
     uint64_t failures_in_a_row; /* up to now */
-    uint64_t dropped;   /* messages that came while too many waited for their handler */
-    size_t memory;      /* bytes of its state */
+    uint64_t dropped; /* messages, and events of luv's, that came while 10,000 waited */
+    size_t memory;    /* bytes of its state */
     size_t memory_peak; /* the most it has been */
     unsigned timers;    /* that it has */
     unsigned handlers;  /* that it has */

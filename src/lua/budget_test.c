@@ -209,6 +209,7 @@ static void call_all(int lists)
                      test.size_mb, list);
             start_watch();
             receive(NULL, row);
+            turn();
             stop_watch(what);
             expect_no_stall(what);
             if (plugin_named("walker").waiting ||
@@ -314,6 +315,7 @@ static void nothing_else_stalls_the_loop(void **state)
         snprintf(what, sizeof what, "%.100s", bodies[i]);
         start_watch();
         receive(NULL, "502,1");
+        turn();
         stop_watch(what);
         expect_no_stall(what);
     }
@@ -322,8 +324,10 @@ static void nothing_else_stalls_the_loop(void **state)
                           "function init() t = {} c8y:on(502, function()\n"
                           "for i = 1, 1e9 do t[i] = { i } end end) return 0 end"),
                      0);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++) {
         receive(NULL, "502,1");
+        turn();
+    }
     start_watch();
     assert_int_equal(sr_lua_unload(world.lua, "walker"), 0);
     stop_watch("a full plugin is unloaded");

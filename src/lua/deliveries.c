@@ -12,6 +12,7 @@ enum { DELIVERIES_MAX = 10000 }; /* of a plugin */
 struct delivery {
     struct plugin *plugin; /* NULL: gone */
     struct delivery *next, **at;
+    struct job job;
     int fn;
     enum sr_fate fate;
 };
@@ -41,23 +42,43 @@ static int push_fate(lua_State *L, struct task *task, void *arg)
     return 2;
 }
 
-static void on_fate(void *arg, enum sr_fate fate)
+static void tell(struct delivery *delivery)
 {
-    struct delivery *delivery = arg;
     struct plugin *plugin = delivery->plugin;
     const struct call call = {
         .kind = "delivery", .fn = delivery->fn, .push = push_fate, .arg = delivery
     };
 
-    if (plugin) {
-        delivery->fate = fate;
-        unlink_delivery(delivery);
-        sr_lua_enter(plugin);
-        sr_lua_call(plugin, &call);
-        sr_lua_unref(plugin, delivery->fn);
-        sr_lua_leave(plugin);
-    }
+    unlink_delivery(delivery);
+    sr_lua_enter(plugin);
+    sr_lua_call(plugin, &call);
+    sr_lua_unref(plugin, delivery->fn);
+    sr_lua_leave(plugin);
     free(delivery);
+}
+
+static void tell_late(struct job *job)
+{
+    tell(job->owner);
+}
+
+static void drop(struct job *job)
+{
+    unlink_delivery(job->owner);
+    free(job->owner);
+}
+
+static void on_fate(void *arg, enum sr_fate fate)
+{
+    struct delivery *delivery = arg;
+
+    delivery->fate = fate;
+    if (!delivery->plugin)
+        free(delivery);
+    else if (sr_lua_must_wait(delivery->plugin))
+        sr_lua_postpone(delivery->plugin, &delivery->job);
+    else
+        tell(delivery);
 }
 
 /* For the callback at `at`; linked, and to be taken back with unlink_delivery(). */
@@ -78,6 +99,7 @@ static struct delivery *new_delivery(lua_State *L, int at)
     }
     *delivery =
         (struct delivery){ .plugin = plugin, .next = plugin->deliveries, .fn = fn };
+    delivery->job = (struct job){ .run = tell_late, .drop = drop, .owner = delivery };
     delivery->at = &plugin->deliveries;
     if (delivery->next)
         delivery->next->at = &delivery->next;

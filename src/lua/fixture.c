@@ -4,11 +4,13 @@
 #include "agent/dispatch.h"
 #include "lua/compat.h"
 #include <dirent.h>
+#include <smartrest/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 struct world world;
 
@@ -202,6 +204,11 @@ void settle(void)
     sr_timer_start(moment);
     sr_agent_loop(world.agent);
     sr_timer_free(moment);
+}
+
+void turn(void)
+{
+    uv_run(sr_loop_uv(sr_agent_get_loop(world.agent)), UV_RUN_NOWAIT);
 }
 
 void forget_said(void)

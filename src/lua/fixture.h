@@ -49,6 +49,8 @@ void receive(const char *xid, const char *rows);
 /* Runs the loop until something was said that has `text` in it; fails after 30 s. */
 void wait_said(const char *text);
 void wait_logged(const char *text);
+/* One turn of the loop, without a sleep. */
+void turn(void);
 /* Runs the loop for a moment: whatever is due. */
 void settle(void);
 void forget_said(void);

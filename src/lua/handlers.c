@@ -7,6 +7,7 @@
  * handles the messages of an id one after the other: while its handler waits, more of them
  * wait in a queue. */
 #include "lua/host.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,14 @@ struct slot {
     char xid[]; /* "": the agent's own */
 };
 
+/* A row that waits: for the handler, which is at work, or for the next turn. */
+struct message {
+    struct job job;
+    struct message *next;
+    struct handler *handler;
+    struct sr_record *record;
+};
+
 struct handler {
     struct slot *slot;
     struct handler *next;           /* of the slot */
@@ -29,10 +38,11 @@ struct handler {
     int fn;
     bool at_work;    /* its callback waits */
     bool draining;   /* what has queued up is being handled */
-    bool removed;    /* by the plugin; goes once it is not at work */
+    bool removed;    /* by the plugin; goes once nobody needs it */
     uint64_t number; /* of all that there have been */
-    struct sr_record *queue[QUEUE_MAX];
-    unsigned first, waiting; /* of the queue */
+    struct message *queue, **queue_end;
+    struct job job;     /* the queue, in a later turn */
+    unsigned postponed; /* messages that wait for a later turn, and not yet for this */
 };
 
 /* --- slots ---------------------------------------------------------------------- */
@@ -76,10 +86,21 @@ static int find_slot(struct sr_lua *lua, const char *xid, uint32_t id,
     return 0;
 }
 
+/* It is no longer counted. */
+static void free_message(struct message *message)
+{
+    sr_record_free(message->record);
+    free(message);
+}
+
 static void free_handler(struct handler *handler)
 {
-    for (unsigned i = 0; i < handler->waiting; i++)
-        sr_record_free(handler->queue[(handler->first + i) % QUEUE_MAX]);
+    struct message *message;
+
+    while ((message = handler->queue)) {
+        handler->queue = message->next;
+        free_message(message);
+    }
     free(handler);
 }
 
@@ -122,6 +143,9 @@ static void forget(struct handler *handler)
     struct plugin *plugin = handler->plugin;
     struct handler **at = &plugin->handlers;
 
+    for (struct message *m = plugin->closing ? NULL : handler->queue; m; m = m->next)
+        plugin->queued--;
+    sr_lua_job_cancel(&handler->job);
     while (*at != handler)
         at = &(*at)->next_of_plugin;
     *at = handler->next_of_plugin;
@@ -130,12 +154,17 @@ static void forget(struct handler *handler)
     plugin->lua->sweep = true;
 }
 
+static void forget_if_removed(struct handler *handler)
+{
+    if (handler->plugin && handler->removed && !handler->at_work && !handler->postponed)
+        forget(handler);
+}
+
 static void remove_handler(struct handler *handler)
 {
     handler->removed = true;
     sr_lua_unref(handler->plugin, handler->fn);
-    if (!handler->at_work)
-        forget(handler);
+    forget_if_removed(handler);
 }
 
 void sr_lua_handlers_drop(struct plugin *plugin)
@@ -169,42 +198,63 @@ static void handle(struct handler *handler, struct sr_record *record)
     sr_lua_call(handler->plugin, &call);
 }
 
-static void enqueue(struct handler *handler, const struct sr_record *record)
+static void append_message(struct message *message)
 {
-    struct sr_record *copy;
+    struct handler *handler = message->handler;
 
-    if (handler->waiting == QUEUE_MAX || sr_record_copy(record, &copy)) {
-        if (handler->plugin->dropped++ == 0)
-            sr_log_write(SR_LOG_WARNING, handler->plugin->name,
-                         "message %lu is dropped: its handler still waits, and so do "
-                         "%u more; further ones are counted only",
-                         (unsigned long)handler->slot->id, handler->waiting);
-        return;
-    }
-    handler->queue[(handler->first + handler->waiting++) % QUEUE_MAX] = copy;
+    message->next = NULL;
+    *handler->queue_end = message;
+    handler->queue_end = &message->next;
 }
 
-static struct sr_record *dequeue(struct handler *handler)
+/* NULL: there are too many already, or there is no memory. */
+static struct message *new_message(struct handler *handler,
+                                   const struct sr_record *record)
 {
-    struct sr_record *record = handler->queue[handler->first];
+    struct plugin *plugin = handler->plugin;
+    struct message *message;
+    char what[64];
 
-    handler->first = (handler->first + 1) % QUEUE_MAX;
-    handler->waiting--;
-    return record;
+    snprintf(what, sizeof what, "message %lu", (unsigned long)handler->slot->id);
+    if (!sr_lua_queue(plugin, what))
+        return NULL;
+    message = calloc(1, sizeof *message);
+    if (!message || sr_record_copy(record, &message->record)) {
+        free(message);
+        plugin->queued--;
+        plugin->dropped++;
+        return NULL;
+    }
+    message->handler = handler;
+    return message;
 }
 
 /* What has queued up behind a handler that has waited. */
 static void drain(struct handler *handler)
 {
     handler->draining = true;
-    while (!handler->at_work && handler->waiting && !handler->removed &&
+    while (!handler->at_work && handler->queue && !handler->removed &&
            handler->plugin->todo == TODO_NOTHING) {
-        struct sr_record *record = dequeue(handler);
+        struct message *message = handler->queue;
 
-        handle(handler, record);
-        sr_record_free(record);
+        if (sr_lua_is_spent(handler->plugin)) {
+            sr_lua_postpone(handler->plugin, &handler->job);
+            break;
+        }
+        handler->queue = message->next;
+        if (!handler->queue)
+            handler->queue_end = &handler->queue;
+        handler->plugin->queued--;
+        handle(handler, message->record);
+        free_message(message);
     }
     handler->draining = false;
+    forget_if_removed(handler);
+}
+
+static void drain_late(struct job *job)
+{
+    drain(job->owner);
 }
 
 static void on_done(void *owner, lua_State *co, bool ok)
@@ -214,22 +264,56 @@ static void on_done(void *owner, lua_State *co, bool ok)
     (void)co;
     (void)ok;
     handler->at_work = false;
-    if (handler->draining)
+    if (!handler->draining)
+        drain(handler);
+}
+
+static void handle_late(struct job *job)
+{
+    struct message *message = job->owner;
+    struct handler *handler = message->handler;
+
+    handler->postponed--;
+    if (!handler->removed && (handler->at_work || handler->queue)) {
+        append_message(message);
         return;
-    drain(handler);
-    if (handler->removed && !handler->at_work)
-        forget(handler);
+    }
+    handler->plugin->queued--;
+    if (!handler->removed)
+        handle(handler, message->record);
+    free_message(message);
+    forget_if_removed(handler);
+}
+
+static void drop(struct job *job)
+{
+    free_message(job->owner);
+}
+
+static void postpone(struct message *message)
+{
+    message->job = (struct job){ .run = handle_late, .drop = drop, .owner = message };
+    message->handler->postponed++;
+    sr_lua_postpone(message->handler->plugin, &message->job);
 }
 
 static void deliver(struct handler *handler, struct sr_record *record)
 {
     struct plugin *plugin = handler->plugin;
+    struct message *message;
 
     sr_lua_enter(plugin);
-    if (handler->at_work || handler->waiting)
-        enqueue(handler, record);
-    else
+    if (sr_lua_must_wait(plugin)) {
+        message = new_message(handler, record);
+        if (message)
+            postpone(message);
+    } else if (handler->at_work || handler->queue) {
+        message = new_message(handler, record);
+        if (message)
+            append_message(message);
+    } else {
         handle(handler, record);
+    }
     sr_lua_leave(plugin);
 }
 
@@ -302,6 +386,8 @@ static int add_to(lua_State *L, struct slot *slot, int fn)
     }
     *handler = (struct handler){ .slot = slot, .plugin = plugin, .fn = fn };
     handler->number = plugin->lua->handler_number++;
+    handler->queue_end = &handler->queue;
+    handler->job = (struct job){ .run = drain_late, .owner = handler };
     handler->next_of_plugin = plugin->handlers;
     plugin->handlers = handler;
     plugin->handler_count++;

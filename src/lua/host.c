@@ -56,6 +56,7 @@ static void destroy(struct sr_lua *lua)
     for (size_t i = 0; i < lua->count; i++)
         sr_lua_plugin_free(lua->plugins[i]);
     sr_lua_handlers_sweep(lua);
+    sr_lua_turns_free(lua->turns);
     sr_http_free(lua->http);
     sr_row_release(&lua->row);
     for (size_t i = 0; i < lua->addition_count; i++)
@@ -88,7 +89,9 @@ int sr_lua_new(struct sr_agent *agent, const struct sr_lua_options *options,
     lua->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (!lua->path || !lua->c_locale)
         rc = SR_E_NOMEM;
-    else if (lua->options.watch_files)
+    else
+        rc = sr_lua_turns_new(lua);
+    if (!rc && lua->options.watch_files)
         rc = sr_lua_changes_new(lua, &lua->changes);
     if (rc)
         destroy(lua);

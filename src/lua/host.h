@@ -4,6 +4,7 @@
  *
  *     host.c      sr_lua_*: the list of plugins, load, reload, what the application adds
  *     plugin.c    one plugin: its Lua state from the file to the end
+ *     turns.c     what has to wait for the next turn of the loop
  *     task.c      one callback under way: a coroutine, under limits, its failure counted
  *     limit.c     memory and run time of a state
  *     sandbox.c   Lua's own libraries, without what could harm or block the agent
@@ -26,11 +27,12 @@ struct object;
 struct op;
 struct plugin;
 struct task;
+struct turns;
 
 enum {
     TIMERS_MAX = 1000,   /* of a plugin */
     HANDLERS_MAX = 1000, /* of a plugin */
-    QUEUE_MAX = 64,      /* messages that wait for a handler which is at work */
+    QUEUE_MAX = 10000,   /* messages, and events of luv's, that wait for a plugin */
     IDLE_MAX = 4         /* coroutines kept for the next callbacks of a plugin */
 };
 
@@ -58,7 +60,9 @@ struct sr_lua {
     int depth;               /* plugins' code that is on the stack */
     bool doomed;             /* freed from there */
     bool sweep;              /* handlers were removed from there */
-    bool listens;            /* for "connected": operations.c */
+    uint64_t turn;           /* of the loop, from 1 */
+    struct turns *turns;
+    bool listens; /* for "connected": operations.c */
     char error[768];
 };
 
@@ -72,6 +76,15 @@ void sr_lua_leave(struct plugin *plugin);
 void sr_lua_host_leave(struct sr_lua *lua);
 
 /* --- a plugin ------------------------------------------------------------- */
+
+/* A callback that waits for a later turn of the loop; a member of what it is about. */
+struct job {
+    struct plugin *plugin; /* NULL: it does not wait */
+    struct job *next, **at;
+    void (*run)(struct job *job);
+    void (*drop)(struct job *job); /* the plugin goes; NULL: nothing to do */
+    void *owner;
+};
 
 /* What is to be done with a plugin once none of its code is on the stack. */
 enum todo { TODO_NOTHING, TODO_STOP, TODO_RELOAD };
@@ -109,14 +122,19 @@ struct plugin {
     bool expired;
     size_t work;        /* units since the clock was last looked at */
     lua_State *running; /* the coroutine, or NULL */
-    int no_wait;        /* coroutines on the stack that cannot be left */
-    uint64_t ops;       /* begun so far; each has a number */
+    uint64_t turn;      /* in which its code ran last */
+    uint64_t spent_ns;  /* then */
+    struct job *jobs, **jobs_end;
+    unsigned queued; /* messages and events of luv's that wait: QUEUE_MAX */
+    int no_wait;     /* coroutines on the stack that cannot be left */
+    uint64_t ops;    /* begun so far; each has a number */
 
     uint64_t loads, calls, failures, failures_in_a_row, dropped, refused, longest_ns;
     unsigned timer_count, handler_count, waiting;
     int files;              /* open ones */
     lua_CFunction no_close; /* of files that are the program's */
     int resp;               /* reference to the last c8y.resp */
+    struct job tell;        /* that operations come again */
     int connected;          /* reference to the function of c8y:onConnected() */
 };
 
@@ -159,6 +177,8 @@ struct task {
     int co_ref;
     bool running; /* on the stack */
     struct op *op;
+    struct job job; /* it goes on, or begins with `args` arguments */
+    int args;
     int resp;      /* reference to c8y.resp of this task */
     bool resp_set; /* it has one, perhaps none */
     void (*done)(void *owner, lua_State *co, bool ok);
@@ -201,6 +221,28 @@ void sr_lua_check_wait(lua_State *L, const char *what);
 int sr_lua_wait(lua_State *L, struct op *op);
 /* From the loop: it is done. The callback goes on, and may free the op. */
 void sr_lua_wake(struct op *op);
+
+/* --- turns of the loop ------------------------------------------------------ */
+
+/* Each callback of the loop's asks first: has the plugin used up its time of this turn, or do
+ * earlier callbacks still wait? */
+bool sr_lua_must_wait(const struct plugin *plugin);
+/* Then its job runs in a later turn, between sr_lua_enter() and sr_lua_leave(). Nothing
+ * happens if it waits already. */
+void sr_lua_postpone(struct plugin *plugin, struct job *job);
+/* Nothing happens if it does not wait. */
+void sr_lua_job_cancel(struct job *job);
+/* Of a plugin that is closing. */
+void sr_lua_jobs_drop(struct plugin *plugin);
+/* Its time of this turn is used up. */
+bool sr_lua_is_spent(const struct plugin *plugin);
+/* True: there is room for one more, which is counted in plugin->queued; else it is counted
+ * as dropped, the first time with a warning that names `what`. */
+bool sr_lua_queue(struct plugin *plugin, const char *what);
+
+/* libuv's handles. */
+int sr_lua_turns_new(struct sr_lua *lua);
+void sr_lua_turns_free(struct turns *turns);
 
 /* --- limits ----------------------------------------------------------------- */
 

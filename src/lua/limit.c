@@ -84,7 +84,7 @@ static uint64_t processor_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void sr_lua_limit_begin(struct plugin *plugin)
+static void forget_stretch(struct plugin *plugin)
 {
     plugin->measured = false;
     plugin->expired = false;
@@ -94,7 +94,6 @@ static uint64_t measure(struct plugin *plugin)
 {
     uint64_t now = processor_ns(), ran;
 
-    /* A short callback is over before the clock is read for the first time. */
     if (!plugin->measured)
         plugin->began_ns = now;
     plugin->measured = true;
@@ -104,11 +103,24 @@ static uint64_t measure(struct plugin *plugin)
     return ran;
 }
 
+/* One short callback is over before the clock is read. Of many in one turn all but the first are
+ * measured from the beginning. */
+void sr_lua_limit_begin(struct plugin *plugin)
+{
+    forget_stretch(plugin);
+    if (plugin->turn == plugin->lua->turn) {
+        measure(plugin);
+        return;
+    }
+    plugin->turn = plugin->lua->turn;
+    plugin->spent_ns = 0;
+}
+
 void sr_lua_limit_end(struct plugin *plugin)
 {
     if (plugin->measured)
-        measure(plugin);
-    sr_lua_limit_begin(plugin);
+        plugin->spent_ns += measure(plugin);
+    forget_stretch(plugin);
 }
 
 static bool is_late(struct plugin *plugin)

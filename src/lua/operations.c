@@ -4,15 +4,32 @@
 #include "lua/host.h"
 #include <string.h>
 
-static void tell(struct plugin *plugin)
+static void call(struct plugin *plugin)
 {
-    const struct call call = { .kind = "connected", .fn = plugin->connected };
+    const struct call task = { .kind = "connected", .fn = plugin->connected };
 
-    if (!plugin->L || plugin->todo != TODO_NOTHING || plugin->connected == LUA_NOREF)
+    if (plugin->connected == LUA_NOREF)
         return;
     sr_lua_enter(plugin);
-    sr_lua_call(plugin, &call);
+    sr_lua_call(plugin, &task);
     sr_lua_leave(plugin);
+}
+
+static void call_late(struct job *job)
+{
+    call(job->owner);
+}
+
+static void tell(struct plugin *plugin)
+{
+    if (!plugin->L || plugin->todo != TODO_NOTHING)
+        return;
+    plugin->tell.run = call_late;
+    plugin->tell.owner = plugin;
+    if (sr_lua_must_wait(plugin))
+        sr_lua_postpone(plugin, &plugin->tell);
+    else
+        call(plugin);
 }
 
 static void on_connected(struct sr_agent *agent, void *arg)

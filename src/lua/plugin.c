@@ -29,6 +29,7 @@ int sr_lua_plugin_new(struct sr_lua *lua, const char *path, struct plugin **ret_
         return SR_E_NOMEM;
     plugin->lua = lua;
     plugin->state = SR_LUA_FAILED;
+    plugin->jobs_end = &plugin->jobs;
     plugin->path = strdup(path);
     plugin->name = name_of(path);
     if (!plugin->path || !plugin->name) {
@@ -44,6 +45,7 @@ static void close_state(struct plugin *plugin)
     if (!plugin->L)
         return;
     plugin->closing = true;
+    sr_lua_jobs_drop(plugin);
     sr_lua_handlers_drop(plugin);
     sr_lua_tasks_drop(plugin);
     sr_lua_objects_drop(plugin);

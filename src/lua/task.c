@@ -314,13 +314,28 @@ bool sr_lua_call(struct plugin *plugin, const struct call *call)
     return run(p.task, p.args);
 }
 
+static void begin_late(struct job *job)
+{
+    struct task *task = job->owner;
+
+    task->plugin->queued--;
+    run(task, task->args);
+}
+
 void sr_lua_call_pushed(struct plugin *plugin, const char *what, int args)
 {
-    struct task *task = take_task(plugin);
+    const bool late = sr_lua_must_wait(plugin);
+    struct task *task;
 
+    if (late && !sr_lua_queue(plugin, what)) {
+        lua_pop(plugin->L, args + 1);
+        return;
+    }
+    task = take_task(plugin);
     plugin->calls++;
     if (!task || !lua_checkstack(task->co, args + 1)) {
         lua_pop(plugin->L, args + 1);
+        plugin->queued -= late;
         sr_lua_count_failure(plugin, what, "not enough memory");
         if (task)
             discard(task);
@@ -329,7 +344,13 @@ void sr_lua_call_pushed(struct plugin *plugin, const char *what, int args)
     task->done = NULL;
     snprintf(task->what, sizeof task->what, "%s", what);
     lua_xmove(plugin->L, task->co, args + 1);
-    run(task, args);
+    if (late) {
+        task->args = args;
+        task->job = (struct job){ .run = begin_late, .owner = task };
+        sr_lua_postpone(plugin, &task->job);
+    } else {
+        run(task, args);
+    }
 }
 
 /* --- waiting ------------------------------------------------------------------- */
@@ -378,6 +399,11 @@ int sr_lua_wait(lua_State *L, struct op *op)
     return lua_yieldk(L, 0, (lua_KContext)op->number, on_resumed);
 }
 
+static void go_on(struct job *job)
+{
+    run(job->owner, 0);
+}
+
 void sr_lua_wake(struct op *op)
 {
     struct task *task = op->task;
@@ -385,6 +411,11 @@ void sr_lua_wake(struct op *op)
 
     op->done = true;
     plugin->waiting--;
+    if (sr_lua_must_wait(plugin)) {
+        task->job = (struct job){ .run = go_on, .owner = task };
+        sr_lua_postpone(plugin, &task->job);
+        return;
+    }
     sr_lua_enter(plugin);
     run(task, 0);
     sr_lua_leave(plugin);

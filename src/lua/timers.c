@@ -9,6 +9,7 @@ static const char type_name[] = "sr_timer";
 struct timer {
     struct object object; /* first */
     struct sr_timer *timer;
+    struct job job; /* it is due, and postponed; meanwhile `timer` rests */
     int fn;
     bool active;    /* as the plugin sees it; while its callback waits, `timer` rests */
     bool at_work;   /* its callback waits */
@@ -25,6 +26,7 @@ static void free_if_lost(struct timer *timer)
     if (!plugin->closing)
         sr_lua_unref(plugin, timer->fn);
     plugin->timer_count--;
+    sr_lua_job_cancel(&timer->job);
     sr_timer_free(timer->timer);
     sr_lua_object_free(&timer->object);
 }
@@ -50,28 +52,48 @@ static void on_done(void *owner, lua_State *co, bool ok)
     free_if_lost(timer);
 }
 
-static void on_due(struct sr_agent *agent, struct sr_timer *uv, void *arg)
+static void call(struct timer *timer)
 {
-    struct timer *timer = arg;
     struct plugin *plugin = timer->object.plugin;
-    const struct call call = {
+    const struct call task = {
         .kind = "timer",
         .fn = timer->fn,
         .done = on_done,
         .owner = timer,
     };
 
-    (void)agent;
     timer->restarted = false;
-    if (timer->at_work) { /* started again by somebody else meanwhile: one at a time */
-        sr_timer_stop(uv);
-        return;
-    }
     sr_lua_enter(plugin);
     timer->at_work = true;
-    if (sr_lua_call(plugin, &call) && !timer->restarted)
-        sr_timer_stop(uv);
+    if (sr_lua_call(plugin, &task) && !timer->restarted)
+        sr_timer_stop(timer->timer);
     sr_lua_leave(plugin);
+}
+
+/* The next run is counted from the beginning of this one. */
+static void call_late(struct job *job)
+{
+    struct timer *timer = job->owner;
+
+    sr_timer_start(timer->timer);
+    call(timer);
+}
+
+static void on_due(struct sr_agent *agent, struct sr_timer *uv, void *arg)
+{
+    struct timer *timer = arg;
+    struct plugin *plugin = timer->object.plugin;
+
+    (void)agent;
+    if (timer->at_work) { /* started again by somebody else meanwhile: one at a time */
+        timer->restarted = false;
+        sr_timer_stop(uv);
+    } else if (sr_lua_must_wait(plugin)) {
+        sr_timer_stop(uv);
+        sr_lua_postpone(plugin, &timer->job);
+    } else {
+        call(timer);
+    }
 }
 
 /* --- as Lua sees it -------------------------------------------------------------- */
@@ -86,6 +108,7 @@ static int start(lua_State *L)
     struct timer *timer = check(L);
 
     timer->active = timer->restarted = true;
+    sr_lua_job_cancel(&timer->job);
     sr_timer_start(timer->timer);
     return 0;
 }
@@ -95,6 +118,7 @@ static int stop(lua_State *L)
     struct timer *timer = check(L);
 
     timer->active = false;
+    sr_lua_job_cancel(&timer->job);
     sr_timer_stop(timer->timer);
     return 0;
 }
@@ -147,6 +171,7 @@ static int add_timer(lua_State *L)
         return luaL_error(L, "more than %d timers", (int)TIMERS_MAX);
     timer = sr_lua_object_new(L, type_name, sizeof *timer, let_go);
     plugin->timer_count++;
+    timer->job = (struct job){ .run = call_late, .owner = timer };
     timer->fn = LUA_NOREF;
     timer->fn = sr_lua_ref_callback(L, 3);
     if (sr_timer_new(plugin->lua->agent, (uint64_t)ms, on_due, timer, &timer->timer))

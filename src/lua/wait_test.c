@@ -143,18 +143,19 @@ static void messages_wait_for_their_handler_in_order(void **state)
     expect_said("a;b;c;");
 }
 
-static void more_than_64_waiting_are_dropped_and_counted(void **state)
+static void more_than_10000_waiting_are_dropped_and_counted(void **state)
 {
     (void)state;
-    run_init("p", "n = 0 c8y:on(502, function(r) c8y:sleep(1) n = n + 1\n"
-                  "if n == 65 then say('last', r:value(2)) end end)");
-    for (int i = 0; i < 70; i++) {
+    run_init("p",
+             "n = 0 c8y:on(502, function(r) if n == 0 then c8y:sleep(1) end n = n + 1\n"
+             "if n == 10001 then say('last', r:value(2)) end end)");
+    for (int i = 0; i < 10006; i++) {
         char row[32];
 
         snprintf(row, sizeof row, "502,1,%d", i);
         receive(NULL, row);
     }
-    wait_said("last 64;");
+    wait_said("last 10000;");
     assert_int_equal(plugin_named("p").dropped, 5);
     expect_logged("warning p: message 502 is dropped");
 }
@@ -455,7 +456,7 @@ int main(void)
         cmocka_unit_test_teardown(resp_is_each_callbacks_own, end_served),
         cmocka_unit_test_setup_teardown(messages_wait_for_their_handler_in_order, begin,
                                         end),
-        cmocka_unit_test_setup_teardown(more_than_64_waiting_are_dropped_and_counted,
+        cmocka_unit_test_setup_teardown(more_than_10000_waiting_are_dropped_and_counted,
                                         begin, end),
         cmocka_unit_test_setup_teardown(init_may_wait, begin, end),
         cmocka_unit_test_setup_teardown(waiting_works_in_coroutines_and_pcall, begin,

@@ -71,8 +71,8 @@ bool sr_box_trim(struct sr_outbox *box)
 
 static bool is_under_way(const struct sr_outbox *box, uint64_t seq)
 {
-    for (const struct flight *flight = box->flights; flight; flight = flight->next) {
-        const struct list *rows = &flight->rows[SR_CLASS_BUFFERED];
+    for (const struct batch *batch = box->batches; batch; batch = batch->next) {
+        const struct list *rows = &batch->rows[SR_CLASS_BUFFERED];
 
         if (!rows->head || seq < rows->head->seq || seq > sr_list_last(rows)->seq)
             continue;
@@ -118,8 +118,8 @@ static uint64_t find_all_orphans(struct sr_outbox *box)
 {
     uint64_t orphans = 0;
 
-    for (struct flight *flight = box->flights; flight; flight = flight->next)
-        orphans += find_orphans(box, &flight->rows[SR_CLASS_BUFFERED]);
+    for (struct batch *batch = box->batches; batch; batch = batch->next)
+        orphans += find_orphans(box, &batch->rows[SR_CLASS_BUFFERED]);
     for (int i = FRONT; i <= LIVE; i++)
         orphans += find_orphans(box, &box->waiting[i]);
     return orphans;
@@ -194,9 +194,9 @@ static bool too_much_under_way(const struct sr_outbox *box)
 {
     size_t cost = 0;
 
-    for (const struct flight *flight = box->flights; flight; flight = flight->next)
-        if (!flight->held)
-            cost += flight->rows[SR_CLASS_BUFFERED].cost;
+    for (const struct batch *batch = box->batches; batch; batch = batch->next)
+        if (!batch->base.held)
+            cost += batch->rows[SR_CLASS_BUFFERED].cost;
     return cost && cost >= box->cap;
 }
 

@@ -39,15 +39,15 @@ static void free_rows(struct list *list)
     }
 }
 
-static void free_flights(struct flight *flight)
+static void free_batches(struct batch *batch)
 {
-    struct flight *next;
+    struct batch *next;
 
-    for (; flight; flight = next) {
-        next = flight->next;
+    for (; batch; batch = next) {
+        next = batch->next;
         for (int class = 0; class < SR_CLASSES; class ++)
-            free_rows(&flight->rows[class]);
-        free(flight);
+            free_rows(&batch->rows[class]);
+        free(batch);
     }
 }
 
@@ -57,8 +57,8 @@ void sr_outbox_free(struct sr_outbox *box)
         return;
     for (int i = 0; i < LISTS; i++)
         free_rows(&box->waiting[i]);
-    free_flights(box->flights);
-    free_flights(box->spare_flights);
+    free_batches(box->batches);
+    free_batches(box->spare_batches);
     sr_told_free(box->due);
     sr_box_release_disk(box);
     sr_channels_release(&box->channels);
@@ -211,8 +211,8 @@ static bool begins_at_most(const struct list *list, uint64_t index)
 
 static bool buffered_settled(struct sr_outbox *box, uint64_t seq)
 {
-    for (struct flight *flight = box->flights; flight; flight = flight->next)
-        if (begins_before(&flight->rows[SR_CLASS_BUFFERED], seq))
+    for (struct batch *batch = box->batches; batch; batch = batch->next)
+        if (begins_before(&batch->rows[SR_CLASS_BUFFERED], seq))
             return false;
     sr_box_first_buffered(box, SR_PART_ALL);
     if (box->lo < box->hi && !box->waiting[FRONT].head)
@@ -224,8 +224,8 @@ static bool buffered_settled(struct sr_outbox *box, uint64_t seq)
 
 static bool volatile_settled(const struct sr_outbox *box, uint64_t index)
 {
-    for (struct flight *flight = box->flights; flight; flight = flight->next)
-        if (begins_at_most(&flight->rows[SR_CLASS_VOLATILE], index))
+    for (struct batch *batch = box->batches; batch; batch = batch->next)
+        if (begins_at_most(&batch->rows[SR_CLASS_VOLATILE], index))
             return false;
     return !begins_at_most(&box->waiting[OLD_VOLATILE], index) &&
            !begins_at_most(&box->waiting[LIVE_VOLATILE], index);

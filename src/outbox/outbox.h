@@ -4,7 +4,7 @@
  *
  *     new -> [open] -> put (any thread) ... take -> ack, drop, hold or fail ... -> free
  *
- * A row waits, is taken under a ticket (under way), and is forgotten when the ticket is
+ * A row waits, is taken in a batch (under way), and is forgotten when the batch is
  * acknowledged; or waits again after fail, in its old place. Two classes: rows without
  * SR_PRIO_BUF (volatile) live in memory; rows with it (buffered) in a store on disk once it is
  * open, and of these only the next few are in memory as well. While the disk fails, they stay
@@ -14,6 +14,7 @@
 #define OUTBOX_OUTBOX_H
 
 #include "base/clock.h"
+#include "outbox/batch.h"
 #include "protocol/channel.h"
 #include "store/store.h"
 #include <smartrest/error.h>
@@ -139,34 +140,35 @@ struct sr_outbox_offer {
     bool backlog;
 };
 /* Offers waiting rows of `part`, oldest first, to `accept` until it returns false or none is
- * left; those it accepted are under way under `ticket`. Rows whose time to live is over meet
- * their fate instead. A row with SR_NOW whose clock is not right yet ends the offers unless
- * `stamp_anyway`. Returns their number. `accept` must not call the outbox. */
+ * left; those it accepted are under way. Rows whose time to live is over meet their fate
+ * instead. A row with SR_NOW whose clock is not right yet ends the offers unless
+ * `stamp_anyway`. Returns their batch, the outbox's: valid until its rows are forgotten or wait
+ * again. NULL: no row was taken. `accept` must not call the outbox. */
 typedef bool (*sr_outbox_accept)(void *arg, const struct sr_outbox_offer *offer);
-size_t sr_outbox_take(struct sr_outbox *box, uint32_t ticket, enum sr_outbox_part part,
-                      bool stamp_anyway, sr_outbox_accept accept, void *arg);
+struct sr_batch *sr_outbox_take(struct sr_outbox *box, enum sr_outbox_part part,
+                                bool stamp_anyway, sr_outbox_accept accept, void *arg);
 /* Does the next row wait for the clock? */
 bool sr_outbox_wants_clock(struct sr_outbox *box);
 
-/* Forgets the rows of `ticket`, held or under way; an unknown one is no error. Returns their
- * number. */
-size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket);
+/* Forgets the rows of the batch, held or under way. Returns their number. */
+size_t sr_outbox_ack(struct sr_outbox *box, struct sr_batch *batch);
 /* The same for rows that nobody will ever take: their fate is SR_FATE_POISON; they go to
  * the quarantine file if there is a store. */
-size_t sr_outbox_quarantine(struct sr_outbox *box, uint32_t ticket, const char *why,
-                            size_t file_max);
+size_t sr_outbox_quarantine(struct sr_outbox *box, struct sr_batch *batch,
+                            const char *why, size_t file_max);
 /* What that cost since this was last asked: rows that could not be written to the quarantine file,
  * and why; older ones that made room in it; the file itself, when it was damaged. Each begins with
  * "; ". False, and "": nothing. */
 bool sr_outbox_quarantine_news(struct sr_outbox *box, char *text, size_t size);
-/* The beginning of the first row under `ticket`, with the name of its channel in front as SR_PRIO_XID
- * has it, between characters cut to `size` bytes with its NUL; "" for an unknown one. */
-void sr_outbox_peek(struct sr_outbox *box, uint32_t ticket, char *text, size_t size);
-/* The rows of `ticket` stay aside, over any fail and requeue, until ack, quarantine or
+/* The beginning of the first row of the batch, with the name of its channel in front as SR_PRIO_XID
+ * has it, between characters cut to `size` bytes with its NUL. */
+void sr_outbox_peek(struct sr_outbox *box, const struct sr_batch *batch, char *text,
+                    size_t size);
+/* The rows of the batch stay aside, over any fail and requeue, until ack, quarantine or
  * release. */
-void sr_outbox_hold(struct sr_outbox *box, uint32_t ticket);
-/* What is held waits again, in its old place: the rows of `ticket`; all. */
-void sr_outbox_release_one(struct sr_outbox *box, uint32_t ticket);
+void sr_outbox_hold(struct sr_outbox *box, struct sr_batch *batch);
+/* What is held waits again, in its old place: the rows of the batch, if it is; all. */
+void sr_outbox_release_one(struct sr_outbox *box, struct sr_batch *batch);
 void sr_outbox_release(struct sr_outbox *box);
 /* All that is under way waits again. */
 void sr_outbox_requeue(struct sr_outbox *box);

@@ -58,14 +58,14 @@ static bool take_and_ack(struct run *run)
 {
     struct notes notes = { .rows_max = 2 };
     char expected[32] = "";
-    size_t taken = sr_outbox_take(run->box, 5, SR_PART_ALL, false, note, &notes);
+    size_t taken = ticket_take(run->box, 5, SR_PART_ALL, false, note, &notes);
 
     for (size_t i = 0; i < taken; i++) {
         strcat(expected, run->accepted[run->arrived++]);
         strcat(expected, " ");
     }
     assert_string_equal(notes.text, expected);
-    assert_int_equal(sr_outbox_ack(run->box, 5), taken);
+    assert_int_equal(ticket_ack(run->box, 5), taken);
     return taken > 0;
 }
 
@@ -79,8 +79,8 @@ static bool use(struct run *run, struct place *place)
     for (int i = 0; i < ROWS; i++) {
         well = put_one(run, i) && well;
         if (i % 10 == 9) {
-            sr_outbox_take(run->box, 1, SR_PART_ALL, false, note,
-                           &(struct notes){ .rows_max = 3 });
+            ticket_take(run->box, 1, SR_PART_ALL, false, note,
+                        &(struct notes){ .rows_max = 3 });
             sr_outbox_requeue(run->box);
             well = take_and_ack(run) && well;
         }

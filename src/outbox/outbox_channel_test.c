@@ -51,7 +51,7 @@ static void expect(struct sr_outbox *box, uint32_t ticket, size_t most,
 {
     struct notes notes = { .rows_max = most };
 
-    sr_outbox_take(box, ticket, SR_PART_ALL, true, note_channel, &notes);
+    ticket_take(box, ticket, SR_PART_ALL, true, note_channel, &notes);
     assert_string_equal(notes.text, expected);
 }
 
@@ -134,7 +134,7 @@ static void what_memory_forgets_keeps_its_channel_on_disk(void **state)
     for (int i = 0; i < 2000; i++) {
         snprintf(expected, sizeof expected, "child-%d:%d ", i, i);
         expect(box, 1, 1, expected);
-        sr_outbox_ack(box, 1);
+        ticket_ack(box, 1);
     }
     sr_outbox_free(box);
 }
@@ -147,9 +147,9 @@ static void who_asks_which_row_it_is_sees_its_channel(void **state)
     (void)state;
     put_on(box, "child", "1,a", 0);
     expect(box, 1, 1, "child:1,a ");
-    sr_outbox_peek(box, 1, text, sizeof text);
+    ticket_peek(box, 1, text, sizeof text);
     assert_string_equal(text, "child,1");
-    sr_outbox_peek(box, 1, text, 4);
+    ticket_peek(box, 1, text, 4);
     assert_string_equal(text, "chi");
     sr_outbox_free(box);
 }
@@ -186,7 +186,7 @@ static void a_row_that_is_refused_leaves_no_channel_behind(void **state)
         assert_int_equal(put_on(box, name, "0002", 0), SR_E_FULL);
     }
     expect(box, 1, 9, "first:0001 ");
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     assert_int_equal(put_on(box, "last", "0003", 0), 0);
     expect(box, 1, 9, "last:0003 ");
     sr_outbox_free(box);

@@ -42,10 +42,10 @@ static void what_was_acknowledged_does_not_come_back(void **state)
     keep_rows(box, 1, 6);
     take(box, 1, 2, "0001 0002 ");
     take(box, 2, 2, "0003 0004 ");
-    sr_outbox_ack(box, 2);
+    ticket_ack(box, 2);
     box = reopen(place, box);
     take(box, 1, 9, "0001 0002 0005 0006 ");
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     box = reopen(place, box);
     assert_int_equal(stats_of(box).rows, 0);
     keep(box, "7777");
@@ -64,7 +64,7 @@ static void a_killed_process_leaves_all_it_had_accepted(void **state)
     copy = other;
     keep_rows(box, 1, 100);
     take(box, 1, 2, "0001 0002 ");
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     take(box, 2, 1, "0003 ");
     copy_place(place, copy);
     after = open_box(copy, ROOMY);
@@ -194,10 +194,10 @@ static void a_row_under_way_is_not_read_a_second_time(void **state)
     take_part(box, 1, SR_PART_LIVE, 1, "0004 ");
     keep_rows(box, 6, 200); /* the gap is around 4 now */
     take(box, 2, 5, "0001 0002 0003 0005 0006 ");
-    sr_outbox_ack(box, 2);
+    ticket_ack(box, 2);
     sr_outbox_requeue(box);
     take(box, 3, 2, "0004 0007 ");
-    sr_outbox_ack(box, 3);
+    ticket_ack(box, 3);
     expect_rows(box, 8, 200);
     assert_int_equal(stats_of(box).rows, 0);
     sr_outbox_free(box);
@@ -231,11 +231,11 @@ static void volatile_rows_wait_for_those_before_them_that_are_not_read_yet(void 
 
     keep_rows(box, 1, 300);
     put(box, "last");
-    sr_outbox_take(box, 1, SR_PART_ALL, false, note, &all);
+    ticket_take(box, 1, SR_PART_ALL, false, note, &all);
     assert_true(all.rows > 10 && all.rows < 300); /* more would be too much memory */
     assert_true(stats_of(box).memory_bytes <= 3 * TIGHT);
-    assert_int_equal(sr_outbox_take(box, 2, SR_PART_ALL, false, note, &rest), 0);
-    sr_outbox_ack(box, 1);
+    assert_int_equal(ticket_take(box, 2, SR_PART_ALL, false, note, &rest), 0);
+    ticket_ack(box, 1);
     expect_rows(box, (int)all.rows + 1, 300);
     take(box, 3, 9, "last ");
     sr_outbox_free(box);
@@ -248,13 +248,13 @@ static void a_held_row_survives_the_gap_and_a_restart(void **state)
 
     keep_rows(box, 1, 200);
     take(box, 1, 1, "0001 ");
-    sr_outbox_hold(box, 1);
+    ticket_hold(box, 1);
     take(box, 2, 2, "0002 0003 ");
     sr_outbox_fail(box, 0);
     take(box, 3, 2, "0002 0003 ");
     sr_outbox_release(box);
     take(box, 4, 2, "0001 0004 ");
-    sr_outbox_ack(box, 3);
+    ticket_ack(box, 3);
     box = reopen(place, box);
     take(box, 1, 2, "0001 0004 ");
     sr_outbox_free(box);
@@ -295,7 +295,7 @@ static void at_the_bound_of_the_disk_the_oldest_rows_go(void **state)
     assert_true(stats.rows > 150); /* not more than needed went */
     sr_outbox_losses(box, &losses);
     assert_int_equal(losses.rows[SR_CLASS_BUFFERED], 600 - stats.rows);
-    sr_outbox_take(box, 1, SR_PART_ALL, false, note, &first);
+    ticket_take(box, 1, SR_PART_ALL, false, note, &first);
     assert_int_equal(atoi(first.text), 600 - (int)stats.rows);
     sr_outbox_free(box);
 }
@@ -333,9 +333,9 @@ static void rows_under_way_are_not_dropped_for_the_disk(void **state)
     place->options.cap = SR_STORE_CAP_MIN;
     box = open_box(place, ROOMY);
     fill(box, 100, 0);
-    assert_int_equal(sr_outbox_take(box, 1, SR_PART_ALL, false, note, &taken), 3);
+    assert_int_equal(ticket_take(box, 1, SR_PART_ALL, false, note, &taken), 3);
     fill(box, 400, 0);
-    assert_int_equal(sr_outbox_ack(box, 1), 3);
+    assert_int_equal(ticket_ack(box, 1), 3);
     sr_outbox_free(box);
 }
 
@@ -373,7 +373,7 @@ static void callbacks_of_rows_on_disk_only_are_called_in_the_end(void **state)
     keep_rows(box, 4, 200);
     assert_string_equal(next_fates(box), "");
     take(box, 1, 2, "one1 two2 ");
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     assert_string_equal(next_fates(box), "one1:delivered two2:delivered ");
     take(box, 2, 1, "3333 ");
     keep_rows(box, 201, 400);
@@ -449,7 +449,7 @@ static void a_poisonous_row_goes_to_the_quarantine_file_and_not_again(void **sta
     keep(box, "bad1");
     keep(box, "good");
     take(box, 1, 1, "bad1 ");
-    assert_int_equal(sr_outbox_quarantine(box, 1, "refused: 422", 65536), 1);
+    assert_int_equal(ticket_quarantine(box, 1, "refused: 422", 65536), 1);
     snprintf(command, sizeof command, "grep -q 'refused: 422' %s/quarantine*",
              place->dir);
     assert_int_equal(system(command), 0);
@@ -464,7 +464,7 @@ static void expect_cost(struct sr_outbox *box, size_t file_max, const char *text
 
     keep(box, "bad1");
     take(box, 1, 1, "bad1 ");
-    assert_int_equal(sr_outbox_quarantine(box, 1, "refused: 422", file_max), 1);
+    assert_int_equal(ticket_quarantine(box, 1, "refused: 422", file_max), 1);
     assert_int_equal(sr_outbox_quarantine_news(box, cost, sizeof cost), *text != '\0');
     if (*text)
         assert_non_null(strstr(cost, text));
@@ -500,7 +500,7 @@ static void a_row_that_quarantine_cannot_take_is_told(void **state)
     keep(box, "bad1");
     take(box, 1, 1, "bad1 ");
     place->dead = true;
-    assert_int_equal(sr_outbox_quarantine(box, 1, "refused: 422", 65536), 1);
+    assert_int_equal(ticket_quarantine(box, 1, "refused: 422", 65536), 1);
     assert_true(sr_outbox_quarantine_news(box, cost, sizeof cost));
     assert_non_null(strstr(cost, "; lost, not in quarantine: "));
     assert_non_null(strstr(cost, "quarantine: cannot "));
@@ -551,11 +551,11 @@ static void threads_put_durably_while_another_takes(void **state)
         struct notes one = { .rows_max = 1 };
         int putter, number;
 
-        if (!sr_outbox_take(box, 1, SR_PART_ALL, false, note, &one))
+        if (!ticket_take(box, 1, SR_PART_ALL, false, note, &one))
             continue;
         assert_int_equal(sscanf(one.text, "%d,%d", &putter, &number), 2);
         assert_int_equal(next[putter]++, number);
-        got += (int)sr_outbox_ack(box, 1);
+        got += (int)ticket_ack(box, 1);
     }
     for (int i = 0; i < PUTTERS; i++) {
         pthread_join(threads[i], &failed);

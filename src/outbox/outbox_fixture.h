@@ -28,6 +28,18 @@ struct notes {
 };
 bool note(void *arg, const struct sr_outbox_offer *offer);
 
+/* Tests speak of batches by numbers of their own, tickets: what was taken under one, once or more
+ * often, is dealt with at once. One that is unknown, or whose rows wait again, is nothing. All but
+ * hold return numbers of rows. */
+size_t ticket_take(struct sr_outbox *box, uint32_t ticket, enum sr_outbox_part part,
+                   bool stamp_anyway, sr_outbox_accept accept, void *arg);
+size_t ticket_ack(struct sr_outbox *box, uint32_t ticket);
+size_t ticket_quarantine(struct sr_outbox *box, uint32_t ticket, const char *why,
+                         size_t file_max);
+void ticket_peek(struct sr_outbox *box, uint32_t ticket, char *text, size_t size);
+void ticket_hold(struct sr_outbox *box, uint32_t ticket);
+void ticket_release_one(struct sr_outbox *box, uint32_t ticket);
+
 /* Takes at most so many rows, and expects these. */
 #define take(box, ticket, most, expected) \
     expect_take(box, ticket, SR_PART_ALL, most, expected, __LINE__)

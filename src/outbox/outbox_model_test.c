@@ -167,10 +167,10 @@ static void the_bound_of_memory_is_what_a_simple_model_says(void **state)
         if (what == 1)
             shrink_both(box, &m, (size_t)rand_r(&seed) % 8000);
         if (what >= 2 && what < 6)
-            sr_outbox_take(box, ticket, SR_PART_ALL, false, compare, &c);
+            ticket_take(box, ticket, SR_PART_ALL, false, compare, &c);
         if (what >= 6 && what < 10) {
             which = ticket > 5 ? ticket - (uint32_t)rand_r(&seed) % 5 : 1;
-            assert_int_equal(sr_outbox_ack(box, which), model_ack(&m, which));
+            assert_int_equal(ticket_ack(box, which), model_ack(&m, which));
         }
         if (what >= 10)
             put_both(box, &m, i, (int)sizeof i + rand_r(&seed) % 100);
@@ -265,7 +265,7 @@ static void world_take(struct world *w)
     struct world_taking t = { w, (enum sr_outbox_part)upto(w, 3), upto(w, 30), -1 };
 
     w->ticket++;
-    sr_outbox_take(w->box, w->ticket, t.part, false, compare_row, &t);
+    ticket_take(w->box, w->ticket, t.part, false, compare_row, &t);
 }
 
 static void world_put(struct world *w, bool buffered)
@@ -300,14 +300,14 @@ static void world_ack(struct world *w)
     uint32_t ticket = w->ticket > 4 ? w->ticket - upto(w, 4) : 1;
     int rows = all_in(w, FLIES, ticket, GONE) + all_in(w, HELD, ticket, GONE);
 
-    assert_int_equal(sr_outbox_ack(w->box, ticket), rows);
+    assert_int_equal(ticket_ack(w->box, ticket), rows);
 }
 
 static void world_hold(struct world *w)
 {
     if (!w->ticket)
         return;
-    sr_outbox_hold(w->box, w->ticket);
+    ticket_hold(w->box, w->ticket);
     all_in(w, FLIES, w->ticket, HELD);
 }
 
@@ -329,8 +329,8 @@ static void world_reopen(struct world *w)
     if (!w->place || w->dead)
         return;
     pass_ms(&w->place->clock, 60000);
-    sr_outbox_take(w->box, ++w->ticket, SR_PART_LIVE, false, note,
-                   &(struct notes){ 0 }); /* all is on disk now */
+    ticket_take(w->box, ++w->ticket, SR_PART_LIVE, false, note,
+                &(struct notes){ 0 }); /* all is on disk now */
     if (upto(w, 2))
         kill_box(w);
     sr_outbox_free(w->box);
@@ -355,7 +355,7 @@ static void world_release_one(struct world *w)
 {
     uint32_t ticket = w->ticket > 4 ? w->ticket - upto(w, 4) : 1;
 
-    sr_outbox_release_one(w->box, ticket);
+    ticket_release_one(w->box, ticket);
     all_in(w, HELD, ticket, WAITS);
 }
 
@@ -412,8 +412,8 @@ static void world_drain(struct world *w)
 
         w->ticket++;
         assert_true(
-            sr_outbox_take(w->box, w->ticket, SR_PART_ALL, false, compare_row, &t) > 0);
-        sr_outbox_ack(w->box, w->ticket);
+            ticket_take(w->box, w->ticket, SR_PART_ALL, false, compare_row, &t) > 0);
+        ticket_ack(w->box, w->ticket);
         all_in(w, FLIES, w->ticket, GONE);
     }
     assert_int_equal(w->oldest, w->count);

@@ -59,11 +59,10 @@ struct list {
     size_t unwritten;   /* of that, what is in memory only */
 };
 
-/* Rows under way together. */
-struct flight {
-    struct flight *next;
-    uint32_t ticket;
-    bool held;
+/* A batch, and what nobody else knows of it. */
+struct batch {
+    struct sr_batch base;       /* first */
+    struct batch *next, **link; /* of box->batches */
     struct list rows[SR_CLASSES];
 };
 
@@ -85,8 +84,9 @@ struct sr_outbox {
 
     struct sr_channels channels;
     struct list waiting[LISTS];
-    struct flight *flights, *spare_flights;
-    uint64_t next_seq;   /* of the next buffered row */
+    struct batch *batches, *spare_batches; /* under way or held; to be used again */
+    uint64_t last_batch;                   /* its number */
+    uint64_t next_seq;                     /* of the next buffered row */
     uint64_t mark;       /* buffered rows from this number on are live */
     uint64_t mark_index; /* volatile ones from this on */
     size_t rows, memory; /* in memory, whatever their state; and their cost */

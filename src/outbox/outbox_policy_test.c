@@ -102,7 +102,7 @@ static void shrinking_leaves_rows_that_are_not_to_be_dropped(void **state)
     assert_int_equal(stats_of(box).rows, 2);
     assert_int_equal(keep(box, "bbb3"), SR_E_FULL);
     take(box, 1, 9, "bbb1 bbb2 ");
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     assert_int_equal(keep(box, "bbb3"), 0);
     sr_outbox_free(box);
 }
@@ -135,8 +135,8 @@ static void each_callback_is_told_once_what_became_of_its_row(void **state)
     take(box, 1, 2, "one1 two2 ");
     take(box, 2, 1, "3333 ");
     assert_string_equal(next_fates(box), "");
-    sr_outbox_ack(box, 1);
-    sr_outbox_quarantine(box, 2, "why", 0);
+    ticket_ack(box, 1);
+    ticket_quarantine(box, 2, "why", 0);
     assert_string_equal(next_fates(box), "one1:delivered two2:delivered 3333:poison ");
     assert_string_equal(next_fates(box), "");
     sr_outbox_sleep(box, true);
@@ -321,7 +321,7 @@ static void sleep_expiry_and_poison_are_no_losses_to_report(void **state)
     put(box, "vvv1");
     put(box, "vvv2");
     take(box, 1, 1, "vvv1 ");
-    sr_outbox_quarantine(box, 1, "why", 0);
+    ticket_quarantine(box, 1, "why", 0);
     sr_outbox_sleep(box, true);
     sr_outbox_losses(box, &losses);
     assert_int_equal(losses.rows[SR_CLASS_VOLATILE], 0);

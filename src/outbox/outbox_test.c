@@ -44,9 +44,9 @@ static void an_acknowledged_row_is_forgotten_and_others_are_not(void **state)
     put(box, "3333");
     take(box, 1, 1, "one1 ");
     take(box, 2, 1, "two2 ");
-    assert_int_equal(sr_outbox_ack(box, 1), 1);
+    assert_int_equal(ticket_ack(box, 1), 1);
     expect(box, 2, 1, 0);
-    assert_int_equal(sr_outbox_ack(box, 2), 1);
+    assert_int_equal(ticket_ack(box, 2), 1);
     expect(box, 1, 1, 0);
     take(box, 3, 9, "3333 ");
     sr_outbox_free(box);
@@ -60,15 +60,15 @@ static void acknowledgements_may_come_out_of_order_twice_or_for_nothing(void **s
     put(box, "one1");
     put(box, "two2");
     put(box, "3333");
-    assert_int_equal(sr_outbox_ack(box, 0), 0);
-    assert_int_equal(sr_outbox_ack(box, 1), 0);
+    assert_int_equal(ticket_ack(box, 0), 0);
+    assert_int_equal(ticket_ack(box, 1), 0);
     take(box, 1, 1, "one1 ");
     take(box, 2, 1, "two2 ");
     take(box, 3, 1, "3333 ");
-    assert_int_equal(sr_outbox_ack(box, 3), 1);
-    assert_int_equal(sr_outbox_ack(box, 1), 1);
-    assert_int_equal(sr_outbox_ack(box, 1), 0);
-    assert_int_equal(sr_outbox_ack(box, 99), 0);
+    assert_int_equal(ticket_ack(box, 3), 1);
+    assert_int_equal(ticket_ack(box, 1), 1);
+    assert_int_equal(ticket_ack(box, 1), 0);
+    assert_int_equal(ticket_ack(box, 99), 0);
     expect(box, 1, 0, 0);
     sr_outbox_requeue(box);
     put(box, "4444");
@@ -84,8 +84,8 @@ static void a_row_that_nobody_takes_is_forgotten_as_poison(void **state)
     put(box, "one1");
     put(box, "two2");
     take(box, 1, 1, "one1 ");
-    assert_int_equal(sr_outbox_quarantine(box, 2, "no such ticket", 0), 0);
-    assert_int_equal(sr_outbox_quarantine(box, 1, "no such template", 0), 1);
+    assert_int_equal(ticket_quarantine(box, 2, "no such ticket", 0), 0);
+    assert_int_equal(ticket_quarantine(box, 1, "no such template", 0), 1);
     expect(box, 1, 1, 0);
     assert_int_equal(met(box, SR_FATE_POISON), 1);
     assert_int_equal(met(box, SR_FATE_DELIVERED), 0);
@@ -107,8 +107,8 @@ static void requeued_rows_are_in_their_old_place(void **state)
     expect(box, 3, 3, 0);
     put(box, "4444");
     take(box, 3, 9, "one1 two2 3333 4444 ");
-    assert_int_equal(sr_outbox_ack(box, 1), 0); /* the old ticket is void */
-    assert_int_equal(sr_outbox_ack(box, 3), 4);
+    assert_int_equal(ticket_ack(box, 1), 0); /* the old ticket is void */
+    assert_int_equal(ticket_ack(box, 3), 4);
     sr_outbox_free(box);
 }
 
@@ -168,7 +168,7 @@ static void is_full_when_rows_under_way_take_all_room(void **state)
     take(box, 1, 9, "one1 two2 ");
     assert_int_equal(put(box, "3333"), SR_E_FULL);
     expect(box, 2, 0, 0);
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     assert_int_equal(put(box, "3333"), 0);
     sr_outbox_free(box);
 }
@@ -208,7 +208,7 @@ static void shrinking_drops_the_oldest_waiting_rows_at_once(void **state)
     sr_outbox_set_cap(box, 0);
     expect(box, 1, 0, 3); /* the one under way stays */
     assert_int_equal(put(box, ""), SR_E_TOOBIG);
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     sr_outbox_set_cap(box, 1 << 20);
     put(box, "5555");
     take(box, 2, 9, "5555 ");
@@ -309,11 +309,11 @@ static void threads_may_put_while_another_takes_and_acknowledges(void **state)
         struct notes one = { .rows_max = 1 };
         int putter, number;
 
-        if (!sr_outbox_take(box, ++ticket, SR_PART_ALL, false, note, &one))
+        if (!ticket_take(box, ++ticket, SR_PART_ALL, false, note, &one))
             continue;
         sscanf(one.text, "%d,%d", &putter, &number);
         assert_int_equal(next[putter]++, number);
-        acked += sr_outbox_ack(box, ticket);
+        acked += ticket_ack(box, ticket);
     }
     for (int i = 0; i < PUTTERS; i++)
         pthread_join(threads[i], NULL);

@@ -61,7 +61,7 @@ static uint64_t next_id(struct sr_outbox *box, uint32_t ticket)
 {
     struct notes one = { .rows_max = 1 };
 
-    assert_int_equal(sr_outbox_take(box, ticket, SR_PART_ALL, false, note, &one), 1);
+    assert_int_equal(ticket_take(box, ticket, SR_PART_ALL, false, note, &one), 1);
     return one.id;
 }
 
@@ -99,8 +99,8 @@ static void what_is_held_stays_aside_until_it_is_released(void **state)
     put(box, "two2");
     keep(box, "3333");
     take(box, 1, 2, "one1 two2 ");
-    sr_outbox_hold(box, 1);
-    sr_outbox_hold(box, 77); /* unknown */
+    ticket_hold(box, 1);
+    ticket_hold(box, 77); /* unknown */
     sr_outbox_fail(box, 0);
     sr_outbox_requeue(box);
     take(box, 2, 9, "3333 ");
@@ -120,14 +120,14 @@ static void one_of_those_that_are_held_waits_again_in_its_place(void **state)
     keep(box, "3333");
     take(box, 1, 1, "one1 ");
     take(box, 2, 1, "two2 ");
-    sr_outbox_hold(box, 1);
-    sr_outbox_hold(box, 2);
-    sr_outbox_release_one(box, 77); /* unknown */
-    sr_outbox_release_one(box, 2);
+    ticket_hold(box, 1);
+    ticket_hold(box, 2);
+    ticket_release_one(box, 77); /* unknown */
+    ticket_release_one(box, 2);
     take(box, 3, 9, "two2 3333 ");
-    sr_outbox_release_one(box, 3); /* not held */
+    ticket_release_one(box, 3); /* not held */
     sr_outbox_fail(box, 0);
-    sr_outbox_release_one(box, 1);
+    ticket_release_one(box, 1);
     take(box, 4, 9, "one1 two2 3333 ");
     sr_outbox_free(box);
 }
@@ -141,10 +141,10 @@ static void what_is_held_can_be_acknowledged_or_set_aside_for_good(void **state)
     put_told(box, "two2", SR_PRIO_BUF);
     take(box, 1, 1, "one1 ");
     take(box, 2, 1, "two2 ");
-    sr_outbox_hold(box, 1);
-    sr_outbox_hold(box, 2);
-    assert_int_equal(sr_outbox_ack(box, 1), 1);
-    assert_int_equal(sr_outbox_quarantine(box, 2, "why", 100), 1);
+    ticket_hold(box, 1);
+    ticket_hold(box, 2);
+    assert_int_equal(ticket_ack(box, 1), 1);
+    assert_int_equal(ticket_quarantine(box, 2, "why", 100), 1);
     assert_string_equal(next_fates(box), "one1:delivered two2:poison ");
     sr_outbox_release(box);
     assert_int_equal(waits(box), 0);
@@ -307,7 +307,7 @@ static void a_row_may_go_with_a_wrong_time_and_is_right_when_it_goes_again(void 
     clock.now.wall_ms = 86400000;
     put(box, SR_NOW);
     pass_ms(&clock, 500);
-    sr_outbox_take(box, 1, SR_PART_ALL, true, note, &notes);
+    ticket_take(box, 1, SR_PART_ALL, true, note, &notes);
     assert_string_equal(notes.text, "1970-01-02T00:00:00.000Z ");
     sr_outbox_requeue(box);
     clock.now.wall_ms = INT64_C(1795380300000);
@@ -370,13 +370,13 @@ static void rows_are_settled_when_all_up_to_them_have_met_their_fate(void **stat
     three = sr_outbox_rows_put(box);
     assert_false(sr_outbox_settled(box, three));
     take(box, 1, 1, "one1 ");
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     assert_false(sr_outbox_settled(box, two));
     take(box, 2, 1, "two2 ");
     assert_false(sr_outbox_settled(box, two));
-    sr_outbox_hold(box, 2);
+    ticket_hold(box, 2);
     assert_false(sr_outbox_settled(box, two));
-    sr_outbox_ack(box, 2);
+    ticket_ack(box, 2);
     assert_true(sr_outbox_settled(box, two));
     assert_false(sr_outbox_settled(box, three));
     sr_outbox_set_cap(box, 0); /* dropped is settled */

@@ -83,7 +83,7 @@ static struct sr_outbox *box_with_nothing_to_write(struct place *place)
     place->dead = true;
     keep_rows(box, 2, 2);
     take(box, 1, 2, "0001 0002 ");
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     assert_true(stats_of(box).disk_fails);
     assert_int_equal(stats_of(box).rows, 0);
     return box;
@@ -146,9 +146,9 @@ static void a_disk_without_room_for_the_next_row_is_not_told_to_work(void **stat
     while (!stats_of(box).disk_fails)
         keep_rows(box, 1, 1);
     written.rows_max = (size_t)stats_of(box).disk_rows;
-    sr_outbox_take(box, 1, SR_PART_ALL, false, note, &written);
-    assert_int_equal(sr_outbox_take(box, 2, SR_PART_ALL, false, note, &rest), 1);
-    sr_outbox_ack(box, 2);
+    ticket_take(box, 1, SR_PART_ALL, false, note, &written);
+    assert_int_equal(ticket_take(box, 2, SR_PART_ALL, false, note, &rest), 1);
+    ticket_ack(box, 2);
     place->room = 16 * 1024; /* for a snapshot only */
     sr_outbox_retry_disk(box);
     assert_true(stats_of(box).disk_fails);
@@ -168,7 +168,7 @@ static void rows_under_way_go_to_the_disk_too_when_it_is_back(void **state)
     keep_rows(box, 3, 8);
     take(box, 1, 4, "0001 0002 0003 0004 ");
     take(box, 2, 2, "0005 0006 ");
-    sr_outbox_ack(box, 2);
+    ticket_ack(box, 2);
     place->dead = false;
     pass_ms(&place->clock, 1000);
     keep_rows(box, 9, 9);
@@ -285,7 +285,7 @@ static void a_directory_that_appears_later_is_used_then(void **state)
     assert_int_equal(stats_of(box).disk_rows, 3);
     sr_outbox_requeue(box);
     take(box, 2, 9, "one1 two2 3333 4444 ");
-    sr_outbox_ack(box, 2);
+    ticket_ack(box, 2);
     sr_outbox_free(box);
     snprintf(gone, sizeof gone, "rm -r %s/a", dir);
     assert_int_equal(system(gone), 0);
@@ -305,7 +305,7 @@ static void rows_that_waited_in_memory_come_behind_what_the_store_has(void **sta
     put(box, "5.50");
     keep(box, "6666");
     take(box, 1, 1, "gone ");
-    sr_outbox_ack(box, 1);
+    ticket_ack(box, 1);
     take(box, 2, 1, "5555 ");
     assert_int_equal(
         sr_outbox_open(box, place->dir, &place->options, NULL, why, sizeof why), 0);
@@ -387,9 +387,9 @@ static void callbacks_of_rows_that_cannot_be_read_any_more_say_so(void **state)
     for (int i = 0; i < 400; i++) {
         struct notes one = { .rows_max = 1 };
 
-        if (!sr_outbox_take(box, 1, SR_PART_ALL, false, note, &one))
+        if (!ticket_take(box, 1, SR_PART_ALL, false, note, &one))
             break;
-        sr_outbox_ack(box, 1);
+        ticket_ack(box, 1);
     }
     assert_int_equal(stats_of(box).rows, 0);
     assert_true(met(box, SR_FATE_DAMAGED) > 0);
@@ -409,8 +409,8 @@ static void rows_in_memory_are_sent_though_the_disk_has_lost_them(void **state)
     while (waits(box)) {
         struct notes one = { .rows_max = 1 };
 
-        rows += (int)sr_outbox_take(box, 1, SR_PART_ALL, false, note, &one);
-        sr_outbox_ack(box, 1);
+        rows += (int)ticket_take(box, 1, SR_PART_ALL, false, note, &one);
+        ticket_ack(box, 1);
     }
     assert_true(rows > 10);
     assert_int_equal(met(box, SR_FATE_DAMAGED) + (unsigned)rows, 400);
@@ -432,8 +432,8 @@ static void a_damaged_file_does_not_hold_up_the_callbacks_before_the_next(void *
     for (; taken < 60; taken++) {
         struct notes one = { .rows_max = 1 };
 
-        assert_int_equal(sr_outbox_take(box, 1, SR_PART_ALL, false, note, &one), 1);
-        sr_outbox_ack(box, 1);
+        assert_int_equal(ticket_take(box, 1, SR_PART_ALL, false, note, &one), 1);
+        ticket_ack(box, 1);
     }
     assert_string_equal(next_fates(box), "mine:damaged ");
     assert_true(waits(box) > 1000);

@@ -207,8 +207,8 @@ static int collect(struct sr_outbox *box, struct item **ret_items, size_t *ret_c
 
     if (!items)
         return SR_E_NOMEM;
-    for (struct flight *flight = box->flights; flight; flight = flight->next)
-        collect_from(&flight->rows[SR_CLASS_BUFFERED], items, &count);
+    for (struct batch *batch = box->batches; batch; batch = batch->next)
+        collect_from(&batch->rows[SR_CLASS_BUFFERED], items, &count);
     collect_from(&box->waiting[MIDDLE], items, &count);
     collect_from(&box->waiting[LIVE], items, &count);
     qsort(items, count, sizeof *items, by_seq);
@@ -319,8 +319,8 @@ static int renumber(struct sr_outbox *box, uint64_t base)
         return SR_E_NOMEM;
     renumber_volatile(&box->waiting[OLD_VOLATILE], items, count, base);
     renumber_volatile(&box->waiting[LIVE_VOLATILE], items, count, base);
-    for (struct flight *flight = box->flights; flight; flight = flight->next)
-        renumber_volatile(&flight->rows[SR_CLASS_VOLATILE], items, count, base);
+    for (struct batch *batch = box->batches; batch; batch = batch->next)
+        renumber_volatile(&batch->rows[SR_CLASS_VOLATILE], items, count, base);
     for (size_t i = 0; i < CHECKPOINTS; i++)
         box->checkpoints[i].seq =
             renumbered(items, count, base, box->checkpoints[i].seq);
@@ -538,9 +538,9 @@ void sr_outbox_close(struct sr_outbox *box)
     pthread_mutex_lock(&box->lock);
     sr_box_try_disk(box, true);
     box->stats.fates[SR_FATE_STORED][SR_CLASS_BUFFERED] += sr_box_gap(box).rows;
-    for (struct flight *flight = box->flights; flight; flight = flight->next)
+    for (struct batch *batch = box->batches; batch; batch = batch->next)
         for (int class = 0; class < SR_CLASSES; class ++)
-            end_list(box, &flight->rows[class]);
+            end_list(box, &batch->rows[class]);
     for (int i = 0; i < LISTS; i++)
         end_list(box, &box->waiting[i]);
     sr_box_tell_awaiting(box, UINT64_MAX, SR_FATE_STORED);

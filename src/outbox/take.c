@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The way out: offers, tickets, and what becomes of rows that were on their way. */
+/* The way out: offers, batches, and what becomes of rows that were on their way. */
 #include "outbox/outbox_p.h"
 
 #include <stdlib.h>
@@ -48,58 +48,50 @@ bool sr_box_is_backlog(const struct sr_outbox *box, const struct list *list)
     return list != &box->waiting[LIVE] && list != &box->waiting[LIVE_VOLATILE];
 }
 
-/* --- flights -------------------------------------------------------------- */
+/* --- batches -------------------------------------------------------------- */
 
-static struct flight *find_flight(struct sr_outbox *box, uint32_t ticket)
+static struct batch *batch_of(struct sr_batch *base)
 {
-    struct flight *flight = box->flights;
-
-    while (flight && flight->ticket != ticket)
-        flight = flight->next;
-    return flight;
+    return (struct batch *)base;
 }
 
-static struct flight *new_flight(struct sr_outbox *box, uint32_t ticket)
+/* One that was used before, or a new one; NULL without memory. */
+static struct batch *begin_batch(struct sr_outbox *box)
 {
-    struct flight *flight = box->spare_flights;
+    struct batch *batch = box->spare_batches;
 
-    if (flight)
-        box->spare_flights = flight->next;
+    if (batch)
+        box->spare_batches = batch->next;
     else
-        flight = malloc(sizeof *flight);
-    if (!flight)
+        batch = malloc(sizeof *batch);
+    if (!batch)
         return NULL;
-    *flight = (struct flight){ .next = box->flights, .ticket = ticket };
+    batch->base = (struct sr_batch){ .number = ++box->last_batch };
     for (int class = 0; class < SR_CLASSES; class ++)
-        sr_list_init(&flight->rows[class]);
-    box->flights = flight;
-    return flight;
+        sr_list_init(&batch->rows[class]);
+    batch->next = box->batches;
+    batch->link = &box->batches;
+    if (batch->next)
+        batch->next->link = &batch->next;
+    box->batches = batch;
+    return batch;
 }
 
-static bool is_empty(const struct flight *flight)
+/* It has no rows any more. */
+static void end_batch(struct sr_outbox *box, struct batch *batch)
 {
-    return !flight->rows[0].head && !flight->rows[1].head;
-}
-
-static void end_empty_flights(struct sr_outbox *box)
-{
-    struct flight **link = &box->flights, *flight;
-
-    while ((flight = *link)) {
-        if (!is_empty(flight)) {
-            link = &flight->next;
-            continue;
-        }
-        *link = flight->next;
-        flight->next = box->spare_flights;
-        box->spare_flights = flight;
-    }
+    *batch->link = batch->next;
+    if (batch->next)
+        batch->next->link = batch->link;
+    batch->base.number = 0;
+    batch->next = box->spare_batches;
+    box->spare_batches = batch;
 }
 
 /* --- take ------------------------------------------------------------------- */
 
 struct taking {
-    struct flight *flight;
+    struct batch *batch;
     bool stamp_anyway;
     sr_outbox_accept accept;
     void *arg;
@@ -139,6 +131,12 @@ static void keep_stamp(struct sr_outbox *box, struct taking *taking, struct node
     node->prio &= ~(unsigned)SR_ROW_UNSTAMPED;
 }
 
+/* The numbers of the two classes may be the same. */
+static uint64_t key_of(const struct node *node)
+{
+    return class_of(node) == SR_CLASS_BUFFERED ? node->seq * 2 + 1 : node->index * 2;
+}
+
 /* Did it take the first row of the list? */
 static bool take_one(struct sr_outbox *box, struct taking *taking, struct list *list)
 {
@@ -156,46 +154,44 @@ static bool take_one(struct sr_outbox *box, struct taking *taking, struct list *
     if (!text || !taking->accept(taking->arg, &offer))
         return false;
     keep_stamp(box, taking, node, text);
-    sr_list_append(&taking->flight->rows[class_of(node)], sr_list_pop(list));
+    if (!taking->batch->base.rows++)
+        taking->batch->base.first = key_of(node);
+    sr_list_append(&taking->batch->rows[class_of(node)], sr_list_pop(list));
     return true;
 }
 
-static size_t take(struct sr_outbox *box, struct taking *taking,
-                   enum sr_outbox_part part)
+static void take(struct sr_outbox *box, struct taking *taking, enum sr_outbox_part part)
 {
     struct list *list;
-    size_t taken = 0;
 
     while ((list = sr_box_first(box, part))) {
         if (list->head->ttl_s && sr_node_expired(list->head, now_of(box, taking)))
             sr_box_meet(box, sr_list_pop(list), SR_FATE_EXPIRED);
-        else if (take_one(box, taking, list))
-            taken++;
-        else
+        else if (!take_one(box, taking, list))
             break;
     }
-    return taken;
 }
 
-size_t sr_outbox_take(struct sr_outbox *box, uint32_t ticket, enum sr_outbox_part part,
-                      bool stamp_anyway, sr_outbox_accept accept, void *arg)
+struct sr_batch *sr_outbox_take(struct sr_outbox *box, enum sr_outbox_part part,
+                                bool stamp_anyway, sr_outbox_accept accept, void *arg)
 {
     struct taking taking = { .stamp_anyway = stamp_anyway,
                              .accept = accept,
                              .arg = arg };
-    size_t taken = 0;
+    struct batch *batch;
 
     pthread_mutex_lock(&box->lock);
     sr_box_try_disk(box, false);
-    taking.flight = find_flight(box, ticket);
-    if (!taking.flight)
-        taking.flight = new_flight(box, ticket);
-    if (taking.flight && !box->closed)
-        taken = take(box, &taking, part);
-    end_empty_flights(box);
+    taking.batch = batch = begin_batch(box);
+    if (batch && !box->closed)
+        take(box, &taking, part);
+    if (batch && !batch->base.rows) {
+        end_batch(box, batch);
+        batch = NULL;
+    }
     sr_box_write_down(box, false);
     pthread_mutex_unlock(&box->lock);
-    return taken;
+    return batch ? &batch->base : NULL;
 }
 
 bool sr_outbox_wants_clock(struct sr_outbox *box)
@@ -218,70 +214,65 @@ bool sr_outbox_wants_clock(struct sr_outbox *box)
 /* --- and then ----------------------------------------------------------------- */
 
 /* With `why`: and into the quarantine file. */
-static size_t end_flight(struct sr_outbox *box, uint32_t ticket, enum sr_fate fate,
-                         const char *why, size_t file_max)
+static size_t settle(struct sr_outbox *box, struct batch *batch, enum sr_fate fate,
+                     const char *why, size_t file_max)
 {
-    struct flight *flight = find_flight(box, ticket);
     struct node *node;
     size_t rows = 0;
 
-    for (int class = 0; flight && class < SR_CLASSES; class ++)
-        while ((node = sr_list_pop(&flight->rows[class]))) {
+    for (int class = 0; class < SR_CLASSES; class ++)
+        while ((node = sr_list_pop(&batch->rows[class]))) {
             if (why)
                 sr_box_set_aside(box, node, why, file_max);
             sr_box_meet(box, node, fate);
             rows++;
         }
-    end_empty_flights(box);
+    end_batch(box, batch);
     sr_box_write_down(box, false);
     return rows;
 }
 
-size_t sr_outbox_ack(struct sr_outbox *box, uint32_t ticket)
+size_t sr_outbox_ack(struct sr_outbox *box, struct sr_batch *batch)
 {
     size_t acked;
 
     pthread_mutex_lock(&box->lock);
-    acked = end_flight(box, ticket, SR_FATE_DELIVERED, NULL, 0);
+    acked = settle(box, batch_of(batch), SR_FATE_DELIVERED, NULL, 0);
     box->stats.rows_acked += acked;
     pthread_mutex_unlock(&box->lock);
     return acked;
 }
 
-size_t sr_outbox_quarantine(struct sr_outbox *box, uint32_t ticket, const char *why,
-                            size_t file_max)
+size_t sr_outbox_quarantine(struct sr_outbox *box, struct sr_batch *batch,
+                            const char *why, size_t file_max)
 {
     size_t rows;
 
     pthread_mutex_lock(&box->lock);
-    rows = end_flight(box, ticket, SR_FATE_POISON, why, file_max);
+    rows = settle(box, batch_of(batch), SR_FATE_POISON, why, file_max);
     pthread_mutex_unlock(&box->lock);
     return rows;
 }
 
-void sr_outbox_peek(struct sr_outbox *box, uint32_t ticket, char *text, size_t size)
+void sr_outbox_peek(struct sr_outbox *box, const struct sr_batch *batch, char *text,
+                    size_t size)
 {
-    const struct flight *flight;
+    const struct batch *inner = (const struct batch *)batch;
     const struct node *first = NULL;
 
     *text = '\0';
     pthread_mutex_lock(&box->lock);
-    flight = find_flight(box, ticket);
-    for (int class = 0; flight && !first && class < SR_CLASSES; class ++)
-        first = flight->rows[class].head;
+    for (int class = 0; !first && class < SR_CLASSES; class ++)
+        first = inner->rows[class].head;
     if (first)
         sr_node_show(first, text, size);
     pthread_mutex_unlock(&box->lock);
 }
 
-void sr_outbox_hold(struct sr_outbox *box, uint32_t ticket)
+void sr_outbox_hold(struct sr_outbox *box, struct sr_batch *batch)
 {
-    struct flight *flight;
-
     pthread_mutex_lock(&box->lock);
-    flight = find_flight(box, ticket);
-    if (flight)
-        flight->held = true;
+    batch->held = true;
     pthread_mutex_unlock(&box->lock);
 }
 
@@ -303,7 +294,7 @@ static struct list *place_of(struct sr_outbox *box, const struct node *node)
     return w[MIDDLE].head && w[MIDDLE].head->seq < node->seq ? &w[MIDDLE] : &w[FRONT];
 }
 
-/* Where the last row came back to: rows of a flight are in order. */
+/* Where the last row came back to: rows of a batch are in order. */
 struct hint {
     struct list *list;
     struct node *node;
@@ -328,43 +319,43 @@ static bool gives_up(struct node *node, uint32_t retries)
     return class_of(node) == SR_CLASS_VOLATILE && node->failures > retries;
 }
 
-static void flight_comes_back(struct sr_outbox *box, struct flight *flight, bool failed,
-                              uint32_t retries)
+static void batch_comes_back(struct sr_outbox *box, struct batch *batch, bool failed,
+                             uint32_t retries)
 {
     struct node *node;
 
     for (int class = 0; class < SR_CLASSES; class ++) {
         struct hint hint = { 0 };
 
-        while ((node = sr_list_pop(&flight->rows[class])))
+        while ((node = sr_list_pop(&batch->rows[class])))
             if (failed && gives_up(node, retries))
                 sr_box_meet(box, node, SR_FATE_RETRIES);
             else
                 come_back(box, node, &hint);
     }
+    end_batch(box, batch);
 }
 
 static void all_come_back(struct sr_outbox *box, bool held, bool failed,
                           uint32_t retries)
 {
+    struct batch *next;
+
     pthread_mutex_lock(&box->lock);
-    for (struct flight *flight = box->flights; flight; flight = flight->next)
-        if (flight->held == held)
-            flight_comes_back(box, flight, failed, retries);
-    end_empty_flights(box);
+    for (struct batch *batch = box->batches; batch; batch = next) {
+        next = batch->next;
+        if (batch->base.held == held)
+            batch_comes_back(box, batch, failed, retries);
+    }
     sr_box_write_down(box, false);
     pthread_mutex_unlock(&box->lock);
 }
 
-void sr_outbox_release_one(struct sr_outbox *box, uint32_t ticket)
+void sr_outbox_release_one(struct sr_outbox *box, struct sr_batch *batch)
 {
-    struct flight *flight;
-
     pthread_mutex_lock(&box->lock);
-    flight = find_flight(box, ticket);
-    if (flight && flight->held)
-        flight_comes_back(box, flight, false, 0);
-    end_empty_flights(box);
+    if (batch->held)
+        batch_comes_back(box, batch_of(batch), false, 0);
     sr_box_write_down(box, false);
     pthread_mutex_unlock(&box->lock);
 }

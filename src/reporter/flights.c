@@ -10,51 +10,46 @@
 
 /* --- sending ---------------------------------------------------------------- */
 
-struct flight *sr_flights_find(struct sr_reporter *reporter, uint32_t ticket)
+/* It is not under way any more. */
+static void forget(struct sr_reporter *reporter, struct sr_batch *batch)
 {
-    for (int i = 0; i < SR_WINDOW_MAX; i++)
-        if (reporter->flights[i].payload.ticket == ticket)
-            return &reporter->flights[i];
-    return NULL;
+    struct sr_batch **sent = reporter->sent;
+    unsigned i = 0;
+
+    while (sent[i] != batch)
+        i++;
+    memmove(sent + i, sent + i + 1, (--reporter->flying - i) * sizeof *sent);
+    sr_payloads_give(&reporter->payloads, batch->payload);
+    batch->payload = NULL;
 }
 
-static uint32_t next_ticket(struct sr_reporter *reporter)
+void sr_flights_clear(struct sr_reporter *reporter)
 {
-    if (++reporter->last_ticket == 0)
-        reporter->last_ticket = 1;
-    return reporter->last_ticket;
+    while (reporter->flying)
+        forget(reporter, reporter->sent[reporter->flying - 1]);
 }
 
 /* A payload that is being made. */
 struct making {
     struct sr_reporter *reporter;
     struct sr_join join;
-    struct flight flight;
+    bool foreign;
 };
-
-/* The ids of the two classes may be the same. */
-static uint64_t key_of(const struct sr_outbox_offer *offer)
-{
-    return offer->id * 2 + (offer->prio & SR_PRIO_BUF ? 1 : 0);
-}
 
 static bool add_row(void *arg, const struct sr_outbox_offer *offer)
 {
     struct making *making = arg;
-    struct flight *flight = &making->flight;
+    struct sr_join *join = &making->join;
 
     if (offer->backlog && !sr_plan_lets_backlog(making->reporter))
         return false;
-    if (!sr_poison_has_room(&making->reporter->poison, flight->payload.rows,
-                            making->join.len))
+    if (!sr_poison_has_room(&making->reporter->poison, join->rows, join->len))
         return false;
-    if (!sr_join_add(&making->join, offer->channel, offer->text, offer->len))
+    if (!sr_join_add(join, offer->channel, offer->text, offer->len))
         return false;
     if (offer->backlog)
         sr_plan_spend(making->reporter, offer->len);
-    if (!flight->payload.rows++)
-        flight->payload.first = key_of(offer);
-    flight->foreign = flight->foreign || offer->channel->number != SR_CHANNEL_OWN;
+    making->foreign = making->foreign || offer->channel->number != SR_CHANNEL_OWN;
     return true;
 }
 
@@ -73,62 +68,75 @@ static bool stamps_anyway(const struct sr_reporter *reporter)
            1000 * (uint64_t)reporter->config.settings->clock_wait;
 }
 
+/* Makes a batch of rows that wait; NULL if there are none. */
+static struct sr_batch *load(struct sr_reporter *reporter, enum sr_outbox_part part)
+{
+    struct making making = { .reporter = reporter };
+    struct sr_batch *batch;
+
+    sr_join_init(&making.join, reporter->transport->ops->carrier, reporter->xid,
+                 sr_payloads_spare(&reporter->payloads), reporter->payload_max,
+                 rows_max(reporter));
+    batch = sr_outbox_take(reporter->config.outbox, part, stamps_anyway(reporter),
+                           add_row, &making);
+    if (!batch)
+        return NULL;
+    batch->payload = making.join.payload;
+    batch->len = making.join.len;
+    batch->channel = making.join.channel;
+    batch->foreign = making.foreign;
+    batch->sent_ms = sr_now_ms();
+    return batch;
+}
+
 bool sr_flights_send(struct sr_reporter *reporter, enum sr_outbox_part part)
 {
     struct sr_transport *transport = reporter->transport;
-    struct making making = { .reporter = reporter };
-    struct sr_join *join = &making.join;
-    uint32_t ticket = next_ticket(reporter);
+    struct sr_batch *batch;
 
     sr_troubles_settle(reporter);
-    sr_join_init(join, transport->ops->carrier, reporter->xid, reporter->payload,
-                 reporter->payload_max, rows_max(reporter));
-    sr_outbox_take(reporter->config.outbox, ticket, part, stamps_anyway(reporter),
-                   add_row, &making);
-    if (!join->rows)
+    batch = load(reporter, part);
+    if (!batch)
         return false;
-    reporter->payload_len = join->len;
-    sr_troubles_next(reporter, making.flight.foreign);
-    if (transport->ops->send(transport, ticket, join->channel, join->payload,
-                             join->len))
-        return false; /* the transport will say that it is down, and they wait again */
-    making.flight.payload.ticket = ticket;
-    making.flight.payload.bytes = join->len;
-    making.flight.sent_ms = sr_now_ms();
-    *sr_flights_find(reporter, 0) = making.flight;
-    reporter->flying++;
-    reporter->stats.rows_sent += join->rows;
+    reporter->payload = batch->payload;
+    reporter->payload_len = batch->len;
+    sr_payloads_take(&reporter->payloads, batch->payload);
+    sr_troubles_next(reporter, batch->foreign);
+    reporter->sent[reporter->flying++] = batch;
+    if (transport->ops->send(transport, batch)) {
+        forget(
+            reporter,
+            batch); /* the transport will say that it is down, and its rows wait again */
+        return false;
+    }
+    reporter->stats.rows_sent += batch->rows;
     reporter->stats.requests_sent++;
-    reporter->stats.bytes_sent += join->len;
+    reporter->stats.bytes_sent += batch->len;
     return true;
 }
 
 void sr_flights_watch(struct sr_reporter *reporter)
 {
-    uint64_t now = sr_now_ms(), oldest = UINT64_MAX;
+    uint64_t now = sr_now_ms(), due;
 
     if (!reporter->flying) {
         sr_deadline_clear(&reporter->overdue);
         return;
     }
-    for (int i = 0; i < SR_WINDOW_MAX; i++)
-        if (reporter->flights[i].payload.ticket &&
-            reporter->flights[i].sent_ms < oldest)
-            oldest = reporter->flights[i].sent_ms;
-    sr_deadline_set(&reporter->overdue,
-                    oldest + SR_ACK_MS > now ? oldest + SR_ACK_MS - now : 0);
+    due = reporter->sent[0]->sent_ms + SR_ACK_MS;
+    sr_deadline_set(&reporter->overdue, due > now ? due - now : 0);
 }
 
 /* --- poison ----------------------------------------------------------------- */
 
-static void convict(struct sr_reporter *reporter, uint32_t ticket)
+static void convict(struct sr_reporter *reporter, struct sr_batch *batch)
 {
     const struct sr_reporter_config *config = &reporter->config;
     char row[81], cost[800],
         text[sizeof reporter->poison_why + sizeof row + sizeof cost + 80];
 
-    sr_outbox_peek(config->outbox, ticket, row, sizeof row);
-    if (!sr_outbox_quarantine(config->outbox, ticket, reporter->poison_why,
+    sr_outbox_peek(config->outbox, batch, row, sizeof row);
+    if (!sr_outbox_quarantine(config->outbox, batch, reporter->poison_why,
                               (size_t)config->settings->quarantine_capacity))
         return;
     sr_outbox_quarantine_news(config->outbox, cost, sizeof cost);
@@ -144,15 +152,15 @@ static bool carry_out(struct sr_reporter *reporter)
     struct sr_outbox *box = reporter->config.outbox;
     enum sr_poison_order order;
     bool released = false;
-    uint32_t ticket;
+    struct sr_batch *batch;
 
-    while ((order = sr_poison_next(&reporter->poison, &ticket)) != SR_POISON_DONE) {
+    while ((order = sr_poison_next(&reporter->poison, &batch)) != SR_POISON_DONE) {
         if (order == SR_POISON_HOLD)
-            sr_outbox_hold(box, ticket);
+            sr_outbox_hold(box, batch);
         else if (order == SR_POISON_CONVICT)
-            convict(reporter, ticket);
+            convict(reporter, batch);
         else
-            sr_outbox_release_one(box, ticket);
+            sr_outbox_release_one(box, batch);
         released = released || order == SR_POISON_RELEASE;
     }
     return released;
@@ -173,75 +181,48 @@ bool sr_flights_unstick(struct sr_reporter *reporter)
 }
 
 /* Rows that wait, and those of other payloads under way. */
-static size_t count_others(const struct sr_reporter *reporter, const struct flight *but)
+static size_t count_others(const struct sr_reporter *reporter,
+                           const struct sr_batch *but)
 {
     size_t rows = sr_outbox_waiting(reporter->config.outbox, SR_PART_ALL).rows;
 
-    for (int i = 0; i < SR_WINDOW_MAX; i++)
-        if (reporter->flights[i].payload.ticket && &reporter->flights[i] != but)
-            rows += reporter->flights[i].payload.rows;
+    for (unsigned i = 0; i < reporter->flying; i++)
+        if (reporter->sent[i] != but)
+            rows += reporter->sent[i]->rows;
     return rows;
 }
 
 /* --- landing ---------------------------------------------------------------- */
 
-static void forget(struct sr_reporter *reporter, struct flight *flight)
+void sr_flights_land(struct sr_reporter *reporter, struct sr_batch *batch)
 {
-    flight->payload.ticket = 0;
-    reporter->flying--;
-}
-
-void sr_flights_land(struct sr_reporter *reporter, struct flight *flight)
-{
-    struct sr_payload payload = flight->payload;
-
-    forget(reporter, flight);
-    reporter->stats.rows_acked +=
-        sr_outbox_ack(reporter->config.outbox, payload.ticket);
-    payload.others = count_others(reporter, NULL);
-    sr_poison_acked(&reporter->poison, &payload, sr_now_ms(), sr_random32());
+    forget(reporter, batch);
+    batch->others = count_others(reporter, NULL);
+    sr_poison_acked(&reporter->poison, batch, sr_now_ms(), sr_random32());
+    reporter->stats.rows_acked += sr_outbox_ack(reporter->config.outbox, batch);
     carry_out(reporter);
 }
 
 /* By HTTP, which has one under way. */
-void sr_flights_return(struct sr_reporter *reporter, struct flight *flight)
+void sr_flights_return(struct sr_reporter *reporter, struct sr_batch *batch)
 {
-    forget(reporter, flight);
+    forget(reporter, batch);
     sr_outbox_requeue(reporter->config.outbox);
-}
-
-static struct flight *oldest(struct sr_reporter *reporter)
-{
-    struct flight *oldest = NULL;
-    uint32_t age = 0;
-
-    for (int i = 0; i < SR_WINDOW_MAX; i++) {
-        struct flight *flight = &reporter->flights[i];
-
-        if (flight->payload.ticket &&
-            (!oldest || reporter->last_ticket - flight->payload.ticket > age)) {
-            age = reporter->last_ticket - flight->payload.ticket;
-            oldest = flight;
-        }
-    }
-    return oldest;
 }
 
 static bool suspect_head(struct sr_reporter *reporter)
 {
     struct sr_poison *poison = &reporter->poison;
-    struct flight *head = oldest(reporter);
+    struct sr_batch *head = reporter->sent[0];
     bool known;
 
-    if (!head)
+    if (!reporter->flying)
         return false;
-    known = sr_poison_suspects(poison, head->payload.first);
+    known = sr_poison_suspects(poison, head->first);
     snprintf(reporter->poison_why, sizeof reporter->poison_why,
              "when it is sent: %.220s", reporter->reason);
-    head->payload.others = count_others(reporter, head);
-    sr_poison_failed(poison, &head->payload, SR_FAILURE_DROP, sr_now_ms(),
-                     sr_random32());
-    carry_out(reporter);
+    head->others = count_others(reporter, head);
+    sr_poison_failed(poison, head, SR_FAILURE_DROP, sr_now_ms(), sr_random32());
     return known;
 }
 
@@ -251,10 +232,10 @@ bool sr_flights_fail(struct sr_reporter *reporter, enum sr_attempt attempt)
     bool lost = attempt == SR_ATTEMPT_LOST,
          suspected = lost && !reporter->muted && suspect_head(reporter);
 
-    memset(reporter->flights, 0, sizeof reporter->flights);
-    reporter->flying = 0;
+    sr_flights_clear(reporter);
     if (reporter->muted)
         return false;
+    carry_out(reporter);
     if (attempt == SR_ATTEMPT_UNREACHED)
         sr_outbox_requeue(box);
     else
@@ -280,18 +261,19 @@ static bool shrink_payloads(struct sr_reporter *reporter)
 }
 
 /* The rows of a batch have not failed themselves: they keep their retries. */
-bool sr_flights_refused(struct sr_reporter *reporter, struct flight *flight,
+bool sr_flights_refused(struct sr_reporter *reporter, struct sr_batch *batch,
                         const struct sr_refusal *refusal)
 {
-    struct sr_payload payload = flight->payload;
-    bool goes_on = refusal->too_large && payload.rows > 1 && shrink_payloads(reporter);
+    bool goes_on = refusal->too_large && batch->rows > 1 && shrink_payloads(reporter);
 
+    forget(reporter, batch);
     if (!goes_on) {
         snprintf(reporter->poison_why, sizeof reporter->poison_why, "%s", refusal->why);
-        goes_on = sr_poison_failed(&reporter->poison, &payload, SR_FAILURE_REFUSED,
+        batch->others = count_others(reporter, NULL);
+        goes_on = sr_poison_failed(&reporter->poison, batch, SR_FAILURE_REFUSED,
                                    sr_now_ms(), sr_random32());
         carry_out(reporter);
     }
-    sr_flights_return(reporter, flight);
+    sr_outbox_requeue(reporter->config.outbox);
     return goes_on;
 }

@@ -82,7 +82,7 @@ static void forget(struct sr_poison *poison, struct sr_accused *accused)
 /* The one that was let in: the next payload is its own, or the one that is under way. */
 static bool is_guest(const struct sr_accused *accused)
 {
-    return !accused->ticket || accused->let_in;
+    return !accused->batch || accused->let_in;
 }
 
 static bool has_guest(const struct sr_poison *poison)
@@ -176,10 +176,9 @@ bool sr_poison_has_room(const struct sr_poison *poison, size_t rows, size_t byte
 /* --- how others fare -------------------------------------------------------- */
 
 static void compare(struct sr_poison *poison, struct sr_accused *accused,
-                    const struct sr_payload *payload, bool acked)
+                    const struct sr_batch *batch, bool acked)
 {
-    if (accused->witnessed && accused->trial.wait &&
-        is_comparable(accused, payload->bytes))
+    if (accused->witnessed && accused->trial.wait && is_comparable(accused, batch->len))
         sr_trial_other(&accused->trial, line_for(poison, accused->bytes), acked);
 }
 
@@ -214,15 +213,15 @@ static void begin_spree(struct sr_poison *poison, struct sr_accused *accused)
     let_in(poison, accused, false);
 }
 
-static void see_other(struct sr_poison *poison, const struct sr_payload *payload,
-                      bool acked, uint32_t random)
+static void see_other(struct sr_poison *poison, struct sr_batch *batch, bool acked,
+                      uint32_t random)
 {
     for (size_t i = 0; i < poison->accused_count; i++) {
         struct sr_accused *accused = &poison->accused[i];
 
-        compare(poison, accused, payload, acked);
+        compare(poison, accused, batch, acked);
         if (!accused->witnessed && acked)
-            begin_trial(poison, accused, payload->others, random + (uint32_t)i);
+            begin_trial(poison, accused, batch->others, random + (uint32_t)i);
         else if (!accused->witnessed && !accused->refused)
             begin_spree(poison, accused);
         if (accused->refused && acked)
@@ -251,7 +250,7 @@ static void look_at_moments(struct sr_poison *poison, uint64_t now_ms)
 /* --- failures --------------------------------------------------------------- */
 
 static bool fail_again(struct sr_poison *poison, struct sr_accused *accused,
-                       const struct sr_payload *payload, bool refused, uint32_t random)
+                       struct sr_batch *batch, bool refused, uint32_t random)
 {
     accused->alone++;
     accused->refused = refused;
@@ -261,19 +260,19 @@ static bool fail_again(struct sr_poison *poison, struct sr_accused *accused,
         accused->drops++;
         if (accused->picked)
             sr_trial_dropped(&accused->trial, line_for(poison, accused->bytes),
-                             payload->others, random);
+                             batch->others, random);
         accused->guilty = accused->witnessed && accused->alone >= poison->after &&
                           sr_trial_proves(&accused->trial);
         if (accused->again && --accused->again)
             return false; /* it stays where it is */
     }
-    accused->ticket = payload->ticket;
+    accused->batch = batch;
     accused->set_aside = true;
     return accused->guilty;
 }
 
-static bool accuse(struct sr_poison *poison, const struct sr_payload *payload,
-                   bool refused, uint64_t now_ms)
+static bool accuse(struct sr_poison *poison, struct sr_batch *batch, bool refused,
+                   uint64_t now_ms)
 {
     struct sr_accused *accused = &poison->accused[poison->accused_count];
 
@@ -282,9 +281,9 @@ static bool accuse(struct sr_poison *poison, const struct sr_payload *payload,
         return false;
     }
     *accused = (struct sr_accused){
-        .id = payload->first,
-        .ticket = payload->ticket,
-        .bytes = payload->bytes,
+        .id = batch->first,
+        .batch = batch,
+        .bytes = batch->len,
         .alone = 1,
         .drops = poison->drops,
         .refused = refused,
@@ -307,13 +306,13 @@ static unsigned drops_wanted(const struct sr_poison *poison)
 }
 
 /* While a search by drops goes on, all payloads that drop have the suspects in them. */
-static void count_drop(struct sr_poison *poison, const struct sr_payload *payload)
+static void count_drop(struct sr_poison *poison, struct sr_batch *batch)
 {
-    size_t class = class_of(payload->bytes);
+    size_t class = class_of(batch->len);
 
-    if (poison->head != payload->first && !(poison->suspects && poison->by_drops))
+    if (poison->head != batch->first && !(poison->suspects && poison->by_drops))
         forget_head(poison);
-    poison->head = payload->first;
+    poison->head = batch->first;
     poison->drops++;
     poison->noted[class]++;
     sr_line_note(&poison->lines[class], 0, 1);
@@ -321,80 +320,79 @@ static void count_drop(struct sr_poison *poison, const struct sr_payload *payloa
 
 /* Is the same row the first one once too often? To send less at once is worth a try in any case: the
  * server may not take as much. */
-static bool head_is_suspect(const struct sr_poison *poison,
-                            const struct sr_payload *payload)
+static bool head_is_suspect(const struct sr_poison *poison, struct sr_batch *batch)
 {
-    size_t class = class_of(payload->bytes);
+    size_t class = class_of(batch->len);
 
     if (poison->drops < drops_wanted(poison))
         return false;
-    return (payload->rows > 1 && poison->drops >= HALVE_AT) ||
+    return (batch->rows > 1 && poison->drops >= HALVE_AT) ||
            !sr_line_explains(&poison->lines[class], poison->drops,
                              poison->noted[class]);
 }
 
-static bool fail_first(struct sr_poison *poison, const struct sr_payload *payload,
-                       bool refused, uint64_t now_ms, uint32_t random)
+static bool fail_first(struct sr_poison *poison, struct sr_batch *batch, bool refused,
+                       uint64_t now_ms, uint32_t random)
 {
     if (!refused) {
-        see_other(poison, payload, false, random);
-        count_drop(poison, payload);
-        if (!head_is_suspect(poison, payload))
+        see_other(poison, batch, false, random);
+        count_drop(poison, batch);
+        if (!head_is_suspect(poison, batch))
             return false;
-        if (payload->rows == 1 && !payload->others && !poison->accused_count)
+        if (batch->rows == 1 && !batch->others && !poison->accused_count)
             return false; /* it fails as any other row does */
     }
-    if (payload->rows == 1)
-        return accuse(poison, payload, refused, now_ms);
-    poison->suspects = payload->rows;
+    if (batch->rows == 1)
+        return accuse(poison, batch, refused, now_ms);
+    poison->suspects = batch->rows;
     poison->by_drops = !refused;
     return true;
 }
 
-bool sr_poison_failed(struct sr_poison *poison, const struct sr_payload *payload,
+bool sr_poison_failed(struct sr_poison *poison, struct sr_batch *batch,
                       enum sr_failure failure, uint64_t now_ms, uint32_t random)
 {
     bool refused = failure == SR_FAILURE_REFUSED, goes_on;
     struct sr_accused *accused;
 
-    see_guest(poison, false, payload->first);
-    accused = find(poison, payload->first);
+    see_guest(poison, false, batch->first);
+    accused = find(poison, batch->first);
     if (accused)
-        goes_on = fail_again(poison, accused, payload, refused, random);
+        goes_on = fail_again(poison, accused, batch, refused, random);
     else
-        goes_on = fail_first(poison, payload, refused, now_ms, random);
+        goes_on = fail_first(poison, batch, refused, now_ms, random);
     look_at_moments(poison, now_ms);
     return goes_on;
 }
 
 /* --- successes -------------------------------------------------------------- */
 
-static void clear_some(struct sr_poison *poison, const struct sr_payload *payload)
+static void clear_some(struct sr_poison *poison, struct sr_batch *batch)
 {
-    size_t rows = payload->rows;
+    size_t rows = batch->rows;
 
     poison->suspects -= rows < poison->suspects ? rows : poison->suspects;
-    if (!poison->suspects && (poison->by_drops || poison->head == payload->first)) {
+    if (!poison->suspects && (poison->by_drops || poison->head == batch->first)) {
         forget_head(poison);
         poison->by_drops = false;
     }
 }
 
-void sr_poison_acked(struct sr_poison *poison, const struct sr_payload *payload,
-                     uint64_t now_ms, uint32_t random)
+void sr_poison_acked(struct sr_poison *poison, struct sr_batch *batch, uint64_t now_ms,
+                     uint32_t random)
 {
     struct sr_accused *accused;
 
-    see_guest(poison, false, payload->first);
-    accused = find(poison, payload->first);
+    see_guest(poison, false, batch->first);
+    accused = find(poison, batch->first);
     if (accused) { /* innocent */
         give_drops_back(poison, accused);
         forget(poison, accused);
     } else {
-        see_other(poison, payload, true, random);
-        clear_some(poison, payload);
+        see_other(poison, batch, true, random);
+        clear_some(poison, batch);
     }
-    sr_line_note(line_for(poison, payload->bytes), 1, 0);
+    sr_line_note(line_for(poison, batch->len), 1, 0);
     look_at_moments(poison, now_ms);
 }
 
@@ -437,9 +435,9 @@ uint64_t sr_poison_stuck(struct sr_poison *poison, uint64_t now_ms)
 
 /* Returns whether there was one for this row. */
 static bool order_for(struct sr_poison *poison, struct sr_accused *accused,
-                      enum sr_poison_order *ret_order, uint32_t *ret_ticket)
+                      enum sr_poison_order *ret_order, struct sr_batch **ret_batch)
 {
-    *ret_ticket = accused->ticket;
+    *ret_batch = accused->batch;
     if (accused->set_aside) {
         accused->set_aside = false;
         *ret_order = SR_POISON_HOLD;
@@ -449,19 +447,24 @@ static bool order_for(struct sr_poison *poison, struct sr_accused *accused,
         return false;
     *ret_order = accused->guilty ? SR_POISON_CONVICT : SR_POISON_RELEASE;
     accused->let_in = false;
-    accused->ticket = 0;
+    accused->batch = NULL;
     if (accused->guilty || accused->acquitted)
         forget(poison, accused);
     return true;
 }
 
-enum sr_poison_order sr_poison_next(struct sr_poison *poison, uint32_t *ret_ticket)
+enum sr_poison_order sr_poison_next(struct sr_poison *poison,
+                                    struct sr_batch **ret_batch)
 {
     enum sr_poison_order order = SR_POISON_DONE;
 
-    for (size_t i = 0; i < poison->accused_count; i++)
-        if (order_for(poison, &poison->accused[i], &order, ret_ticket))
+    for (size_t i = 0; i < poison->accused_count;)
+        if (!order_for(poison, &poison->accused[i], &order, ret_batch))
+            i++;
+        else if (*ret_batch)
             return order;
-    *ret_ticket = 0;
-    return order;
+        else
+            i = 0; /* it was let in before: nothing is left to do for it */
+    *ret_batch = NULL;
+    return SR_POISON_DONE;
 }

@@ -29,6 +29,7 @@
 #ifndef REPORTER_POISON_H
 #define REPORTER_POISON_H
 
+#include "outbox/batch.h"
 #include "reporter/trial.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,8 +39,8 @@ enum { SR_ACCUSED_MAX = 64, SR_LINES = 4 };
 
 struct sr_accused {
     uint64_t id; /* of the row */
-    uint32_t
-        ticket; /* aside under it; 0: let in, it waits among the others and is first */
+    struct sr_batch
+        *batch;     /* aside; NULL: let in, it waits among the others and is first */
     size_t bytes;   /* of its payload */
     unsigned alone; /* times it failed alone */
     unsigned drops; /* payloads with it that dropped; the line's if it is innocent */
@@ -68,14 +69,6 @@ struct sr_poison {
     struct sr_accused accused[SR_ACCUSED_MAX];
 };
 
-/* What was, or is, under way. */
-struct sr_payload {
-    uint32_t ticket; /* not 0 */
-    uint64_t first;  /* id of the first row */
-    size_t rows, bytes;
-    size_t others; /* rows that wait, or are under way, besides */
-};
-
 /* `pause_max_ms`: the longest until what is aside is let in again. */
 void sr_poison_init(struct sr_poison *poison, unsigned after, uint32_t pause_max_ms);
 
@@ -86,24 +79,27 @@ bool sr_poison_searching(const struct sr_poison *poison);
 /* Is this row under suspicion: the head that dropped last, or any in a search? */
 bool sr_poison_suspects(const struct sr_poison *poison, uint64_t first);
 
-/* The oldest payload under way was refused by status, or the connection dropped. Returns whether
+/* The oldest payload under way was refused by status, or the connection dropped. Of the batch are
+ * read first, rows, len, and others, which have to be right. If it is put aside it has to stay
+ * where it is until it is let in or convicted. Returns whether
  * the search goes on from here, so that the next try need not wait long. */
 enum sr_failure { SR_FAILURE_DROP, SR_FAILURE_REFUSED };
-bool sr_poison_failed(struct sr_poison *poison, const struct sr_payload *payload,
+bool sr_poison_failed(struct sr_poison *poison, struct sr_batch *batch,
                       enum sr_failure failure, uint64_t now_ms, uint32_t random);
-void sr_poison_acked(struct sr_poison *poison, const struct sr_payload *payload,
-                     uint64_t now_ms, uint32_t random);
+void sr_poison_acked(struct sr_poison *poison, struct sr_batch *batch, uint64_t now_ms,
+                     uint32_t random);
 /* Nothing else waits, and nothing is under way. Returns in how many milliseconds to come back if it is
  * so still, UINT64_MAX if nothing is aside. */
 uint64_t sr_poison_stuck(struct sr_poison *poison, uint64_t now_ms);
 
-/* What is to be done now with the rows of *ret_ticket, one after the other. */
+/* What is to be done now with the rows of *ret_batch, one after the other. */
 enum sr_poison_order {
     SR_POISON_DONE,
     SR_POISON_HOLD,    /* aside */
     SR_POISON_CONVICT, /* they are it */
     SR_POISON_RELEASE  /* they wait again */
 };
-enum sr_poison_order sr_poison_next(struct sr_poison *poison, uint32_t *ret_ticket);
+enum sr_poison_order sr_poison_next(struct sr_poison *poison,
+                                    struct sr_batch **ret_batch);
 
 #endif

@@ -17,11 +17,12 @@ enum place { WAITS, ASIDE, ACKED, CONVICTED };
 struct row {
     unsigned char kind, place;
     unsigned short bytes; /* 0: 50 */
-    uint32_t ticket;
+    uint32_t ticket;      /* number of its batch */
 };
 
 struct world {
     struct sr_poison poison;
+    struct sr_batch batches[SR_ACCUSED_MAX + 2]; /* number 0: not in use */
     uint64_t now_ms, dice;
     size_t batch, rows, first,
         behind;     /* first that is not done; behind the last sent */
@@ -77,32 +78,45 @@ static void meet(struct world *world, struct row *row, enum sr_poison_order orde
 static void obey(struct world *world)
 {
     enum sr_poison_order order;
-    uint32_t ticket;
+    struct sr_batch *batch;
 
-    while ((order = sr_poison_next(&world->poison, &ticket)) != SR_POISON_DONE)
+    while ((order = sr_poison_next(&world->poison, &batch)) != SR_POISON_DONE) {
         for (size_t i = world->first; i < world->behind; i++)
-            if (world->row[i].ticket == ticket && world->row[i].place < ACKED)
+            if (world->row[i].ticket == batch->number && world->row[i].place < ACKED)
                 meet(world, &world->row[i], order);
+        batch->held = order == SR_POISON_HOLD;
+        if (!batch->held)
+            batch->number = 0;
+    }
+}
+
+static struct sr_batch *spare_batch(struct world *world)
+{
+    size_t i = 0;
+
+    while (world->batches[i].number)
+        i++;
+    return &world->batches[i];
 }
 
 /* What the server makes of a payload: what the first bad row in it deserves. */
-static enum kind send(struct world *world, struct sr_payload *payload)
+static enum kind send(struct world *world, struct sr_batch *payload)
 {
     enum kind kind = world->mood;
 
-    *payload = (struct sr_payload){ .ticket = ++world->tickets };
+    *payload = (struct sr_batch){ .number = ++world->tickets };
     for (size_t i = world->first; i < world->rows && payload->rows < world->batch;
          i++) {
         struct row *row = &world->row[i];
 
         if (row->place != WAITS)
             continue;
-        if (!sr_poison_has_room(&world->poison, payload->rows, payload->bytes))
+        if (!sr_poison_has_room(&world->poison, payload->rows, payload->len))
             break;
         if (!payload->rows++)
             payload->first = 1000 + i;
-        payload->bytes += row->bytes ? row->bytes : 50;
-        row->ticket = payload->ticket;
+        payload->len += row->bytes ? row->bytes : 50;
+        row->ticket = payload->number;
         kind = kind == GOOD ? (enum kind)row->kind : kind;
         if (i >= world->behind)
             world->behind = i + 1;
@@ -110,17 +124,17 @@ static enum kind send(struct world *world, struct sr_payload *payload)
     return kind;
 }
 
-static size_t others_of(const struct world *world, const struct sr_payload *payload)
+static size_t others_of(const struct world *world, const struct sr_batch *payload)
 {
     size_t others = world->rows - world->behind;
 
     for (size_t i = world->first; i < world->behind; i++)
         others +=
-            world->row[i].place == WAITS && world->row[i].ticket != payload->ticket;
+            world->row[i].place == WAITS && world->row[i].ticket != payload->number;
     return others;
 }
 
-static void acknowledge(struct world *world, struct sr_payload *payload)
+static void acknowledge(struct world *world, struct sr_batch *payload)
 {
     size_t done = world->first;
 
@@ -130,7 +144,7 @@ static void acknowledge(struct world *world, struct sr_payload *payload)
         struct row *row = &world->row[i];
 
         world->overtaken += row->place == ASIDE;
-        if (row->place == WAITS && row->ticket == payload->ticket) {
+        if (row->place == WAITS && row->ticket == payload->number) {
             row->place = ACKED;
             world->acked++;
         }
@@ -139,8 +153,7 @@ static void acknowledge(struct world *world, struct sr_payload *payload)
     sr_poison_acked(&world->poison, payload, world->now_ms, roll(world));
 }
 
-static void fail_it(struct world *world, const struct sr_payload *payload,
-                    enum kind kind)
+static void fail_it(struct world *world, struct sr_batch *payload, enum kind kind)
 {
     enum sr_failure failure = kind == REFUSED ? SR_FAILURE_REFUSED : SR_FAILURE_DROP;
 
@@ -158,26 +171,29 @@ static void skip_done(struct world *world)
 /* One payload. False if nothing waits. */
 static bool turn(struct world *world)
 {
-    struct sr_payload payload;
-    enum kind kind = send(world, &payload);
+    struct sr_batch *payload = spare_batch(world);
+    enum kind kind = send(world, payload);
     uint64_t in_ms;
 
-    if (!payload.rows) {
+    if (!payload->rows) {
+        payload->number = 0;
         in_ms = sr_poison_stuck(&world->poison, world->now_ms);
         world->now_ms += in_ms == UINT64_MAX ? 0 : in_ms;
         obey(world);
         return false;
     }
     world->payloads++;
-    world->alone += payload.rows == 1 && kind == DROPS && world->mood == GOOD;
-    payload.others = others_of(world, &payload);
-    if (kind == GOOD && world->line && world->line(world, payload.bytes))
+    world->alone += payload->rows == 1 && kind == DROPS && world->mood == GOOD;
+    payload->others = others_of(world, payload);
+    if (kind == GOOD && world->line && world->line(world, payload->len))
         kind = DROPS;
     if (kind == GOOD)
-        acknowledge(world, &payload);
+        acknowledge(world, payload);
     else
-        fail_it(world, &payload, kind);
+        fail_it(world, payload, kind);
     obey(world);
+    if (!payload->held)
+        payload->number = 0;
     skip_done(world);
     return true;
 }
@@ -524,7 +540,7 @@ static void a_head_that_changes_is_not_suspected(void **state)
     sr_poison_init(&poison, AFTER, PAUSE_MAX_MS);
     for (uint32_t i = 1; i < 50; i++) {
         assert_false(sr_poison_failed(
-            &poison, &(struct sr_payload){ .ticket = i, .first = i / 2, .rows = 9 },
+            &poison, &(struct sr_batch){ .number = i, .first = i / 2, .rows = 9 },
             SR_FAILURE_DROP, 0, 0));
         assert_false(sr_poison_searching(&poison));
     }
@@ -532,7 +548,7 @@ static void a_head_that_changes_is_not_suspected(void **state)
 
 static void one_that_was_acknowledged_is_counted_anew(void **state)
 {
-    const struct sr_payload payload = { .ticket = 1, .first = 7, .rows = 9 };
+    struct sr_batch payload = { .number = 1, .first = 7, .rows = 9 };
     struct sr_poison poison;
 
     (void)state;
@@ -593,7 +609,7 @@ static void haste_ends_when_too_many_are_accused(void **state)
     sr_poison_init(&poison, AFTER, PAUSE_MAX_MS);
     for (uint32_t i = 1; i <= SR_ACCUSED_MAX; i++)
         hasty += sr_poison_failed(
-            &poison, &(struct sr_payload){ .ticket = i, .first = i, .rows = 1 },
+            &poison, &(struct sr_batch){ .number = i, .first = i, .rows = 1 },
             SR_FAILURE_REFUSED, 0, 0);
     assert_in_range(hasty, 1, 10);
 }

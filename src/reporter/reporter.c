@@ -67,7 +67,7 @@ void sr_reporter_destroy(struct sr_reporter *reporter)
     sr_deadline_release(&reporter->pace);
     sr_deadline_release(&reporter->overdue);
     free(reporter->xid);
-    free(reporter->payload);
+    sr_payloads_release(&reporter->payloads);
     free(reporter);
 }
 
@@ -86,8 +86,8 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
     reporter->window = lesser((size_t)settings->window, ops->window_max);
     reporter->payload_max = lesser((size_t)settings->batch_bytes, ops->payload_max);
     reporter->xid = strdup(xid);
-    reporter->payload = malloc(sr_join_room(ops->carrier));
-    if (!reporter->xid || !reporter->payload)
+    if (!reporter->xid || sr_payloads_init(&reporter->payloads, reporter->window,
+                                           sr_join_room(ops->carrier)))
         return SR_E_NOMEM;
     sr_poison_init(&reporter->poison, (unsigned)settings->poison_after,
                    1000 * (uint32_t)settings->slow_retry);
@@ -103,8 +103,7 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
 /* The rows are the next reporter's from now on, whenever this one goes. */
 void sr_reporter_mute(struct sr_reporter *reporter)
 {
-    memset(reporter->flights, 0, sizeof reporter->flights);
-    reporter->flying = 0;
+    sr_flights_clear(reporter);
     leave_outbox(reporter);
     reporter->muted = true;
 }
@@ -235,18 +234,11 @@ bool sr_reporter_down(struct sr_reporter *reporter, enum sr_attempt attempt,
     return suspected;
 }
 
-static struct flight *find(struct sr_reporter *reporter, uint32_t ticket)
+void sr_reporter_acked(struct sr_reporter *reporter, struct sr_batch *batch)
 {
-    return ticket ? sr_flights_find(reporter, ticket) : NULL;
-}
-
-void sr_reporter_acked(struct sr_reporter *reporter, uint32_t ticket)
-{
-    struct flight *flight = find(reporter, ticket);
-
-    if (!flight)
+    if (reporter->muted)
         return;
-    sr_flights_land(reporter, flight);
+    sr_flights_land(reporter, batch);
     note_answering(reporter);
     sr_troubles_acked(reporter, false);
     sr_reporter_look(reporter);
@@ -254,13 +246,11 @@ void sr_reporter_acked(struct sr_reporter *reporter, uint32_t ticket)
     tell_connected(reporter);
 }
 
-bool sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket,
+bool sr_reporter_refused(struct sr_reporter *reporter, struct sr_batch *batch,
                          const struct sr_refusal *refusal)
 {
-    struct flight *flight = find(reporter, ticket);
-
     reporter->refused = true;
-    return flight && sr_flights_refused(reporter, flight, refusal);
+    return !reporter->muted && sr_flights_refused(reporter, batch, refusal);
 }
 
 static void dispatch(struct sr_reporter *reporter, const char *xid, const char *rows,
@@ -279,17 +269,17 @@ static void dispatch(struct sr_reporter *reporter, const char *xid, const char *
 }
 
 /* Acknowledged or not, by what the answer says. */
-static bool land(struct sr_reporter *reporter, struct flight *flight, const char *rows,
+static bool land(struct sr_reporter *reporter, struct sr_batch *batch, const char *rows,
                  size_t len)
 {
     enum sr_answer says = sr_answer_read(rows, len);
 
-    if (says == SR_ANSWER_NO_COLLECTION && flight->foreign)
+    if (says == SR_ANSWER_NO_COLLECTION && batch->foreign)
         says = SR_ANSWER_TAKEN; /* it may be the other one */
     if (says == SR_ANSWER_TAKEN)
-        sr_flights_land(reporter, flight);
+        sr_flights_land(reporter, batch);
     else
-        sr_flights_return(reporter, flight);
+        sr_flights_return(reporter, batch);
     if (says != SR_ANSWER_NO_CREDENTIALS) /* the transport has told that */
         sr_reporter_trouble(reporter, SR_TROUBLE_AUTH, NULL);
     sr_troubles_hear(reporter, rows, len);
@@ -301,15 +291,14 @@ static bool land(struct sr_reporter *reporter, struct flight *flight, const char
 }
 
 /* The payload is in its place until the handlers are done: then the next may go. */
-void sr_reporter_answered(struct sr_reporter *reporter, uint32_t ticket,
+void sr_reporter_answered(struct sr_reporter *reporter, struct sr_batch *batch,
                           const char *rows, size_t len)
 {
-    struct flight *flight = find(reporter, ticket);
     bool taken;
 
-    if (!flight)
+    if (reporter->muted)
         return;
-    taken = land(reporter, flight, rows, len);
+    taken = land(reporter, batch, rows, len);
     if (taken) { /* else it is not about rows: the trouble has said what it is about */
         note_answering(reporter);
         reporter->answer.rows = rows;

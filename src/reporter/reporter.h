@@ -28,10 +28,10 @@ struct sr_transport_ops {
     unsigned window_max;     /* payloads under way */
     bool connects;           /* has a connection that can be up without traffic */
     void (*start)(struct sr_transport *transport);
-    /* Sends a payload while up, where its channel says (valid during the call). Returns 0, and calls sr_reporter_acked() with `ticket` or
-     * sr_reporter_down() later; or an error, meaning try later. Calls neither from inside. */
-    int (*send)(struct sr_transport *transport, uint32_t ticket,
-                const struct sr_channel *channel, const char *payload, size_t len);
+    /* Sends the payload of a batch while up, where its channel says. Returns 0, and calls
+     * sr_reporter_acked() with it or sr_reporter_down() later; until then the batch and its
+     * payload stay where they are. Or an error, meaning try later. Calls neither from inside. */
+    int (*send)(struct sr_transport *transport, struct sr_batch *batch);
     /* An acknowledgement is overdue: start over, and say sr_reporter_down(). */
     void (*drop)(struct sr_transport *transport, const char *reason);
     void (*free)(struct sr_transport *transport);
@@ -51,7 +51,7 @@ enum sr_attempt {
 };
 bool sr_reporter_down(struct sr_reporter *reporter, enum sr_attempt attempt,
                       const char *reason);
-void sr_reporter_acked(struct sr_reporter *reporter, uint32_t ticket);
+void sr_reporter_acked(struct sr_reporter *reporter, struct sr_batch *batch);
 /* The platform does not take this payload, not now and not later. Its rows wait again, or have
  * met their fate; sr_reporter_down() is to follow, for a pause. Returns whether a short one
  * will do, since the next payload is another. */
@@ -59,11 +59,11 @@ struct sr_refusal {
     const char *why; /* for people */
     bool too_large;  /* that is what it says */
 };
-bool sr_reporter_refused(struct sr_reporter *reporter, uint32_t ticket,
+bool sr_reporter_refused(struct sr_reporter *reporter, struct sr_batch *batch,
                          const struct sr_refusal *refusal);
 /* The platform's answer to that payload, and to no other. It acknowledges the payload unless it
  * says that nothing was taken. */
-void sr_reporter_answered(struct sr_reporter *reporter, uint32_t ticket,
+void sr_reporter_answered(struct sr_reporter *reporter, struct sr_batch *batch,
                           const char *rows, size_t len);
 /* It was up already, and now all subscriptions are granted: what came meanwhile was missed, and
  * who waits for the connection is called again. */

@@ -10,19 +10,13 @@
 
 #include "base/backoff.h"
 #include "reporter/bucket.h"
+#include "reporter/payloads.h"
 #include "reporter/poison.h"
 #include "reporter/reporter.h"
 
 #ifndef SR_ACK_MS /* tests are less patient */
 #define SR_ACK_MS ((uint64_t)reporter->config.settings->request_timeout)
 #endif
-
-/* A payload under way. */
-struct flight {
-    struct sr_payload payload; /* ticket 0: none */
-    uint64_t sent_ms;
-    bool foreign; /* has rows of other collections than the agent's own */
-};
 
 struct sr_reporter {
     struct sr_reporter_config config;
@@ -31,7 +25,8 @@ struct sr_reporter {
     unsigned window; /* of the settings, if the transport has as many */
 
     char *xid;
-    char *payload; /* the last one, with room for the largest */
+    struct sr_payloads payloads;
+    const char *payload; /* the last one */
     size_t payload_len, payload_max;
     struct { /* while an answer to that payload is dispatched */
         const char *rows;
@@ -47,9 +42,8 @@ struct sr_reporter {
     bool away;   /* there was an outage, or no connection yet: `connected` is due */
     uint64_t up_since_ms;
 
-    struct flight flights[SR_WINDOW_MAX];
+    struct sr_batch *sent[SR_WINDOW_MAX]; /* under way, oldest first */
     unsigned flying;
-    uint32_t last_ticket;
     struct sr_poison poison;
     char poison_why[240]; /* of the last failure that it was told */
     struct sr_bucket replay_rows, replay_bytes;
@@ -90,14 +84,15 @@ void sr_plan_spend(struct sr_reporter *reporter, size_t bytes);
 
 /* Sends one payload of rows that wait. False if there is none, or if it could not. */
 bool sr_flights_send(struct sr_reporter *reporter, enum sr_outbox_part part);
-struct flight *sr_flights_find(struct sr_reporter *reporter, uint32_t ticket);
 /* Forgets the rows of one that is acknowledged. */
-void sr_flights_land(struct sr_reporter *reporter, struct flight *flight);
+void sr_flights_land(struct sr_reporter *reporter, struct sr_batch *batch);
 /* The rows of one that was not taken wait again. */
-void sr_flights_return(struct sr_reporter *reporter, struct flight *flight);
+void sr_flights_return(struct sr_reporter *reporter, struct sr_batch *batch);
+/* None is under way any more; their rows are the outbox's business. */
+void sr_flights_clear(struct sr_reporter *reporter);
 /* All have failed. Returns whether a row is suspected to be why. */
 bool sr_flights_fail(struct sr_reporter *reporter, enum sr_attempt attempt);
-bool sr_flights_refused(struct sr_reporter *reporter, struct flight *flight,
+bool sr_flights_refused(struct sr_reporter *reporter, struct sr_batch *batch,
                         const struct sr_refusal *refusal);
 /* Nothing else waits: what of the rows that were put aside? True if some wait now. */
 bool sr_flights_unstick(struct sr_reporter *reporter);

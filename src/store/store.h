@@ -3,7 +3,7 @@
  *
  *     open (recovers) -> append, commit ... next ... done ... -> close
  *
- * It knows nothing of tickets, policies and transports: outbox.h does. Each row has a
+ * It knows nothing of batches, policies and transports: outbox.h does. Each row has a
  * sequence number, given by the caller and growing; numbers may be left out. Rows are
  * `live` until they are done; what is done is written down as ranges, in the log itself,
  * and segments without live rows are removed. The format: docs/outbox.md, segment.h.

@@ -28,9 +28,7 @@ struct http_transport {
     struct sr_reporter *reporter;
     struct sr_http_transport_options options;
     struct sr_http_request *request; /* under way */
-    uint32_t ticket;
-    size_t len;     /* of its body */
-    uint64_t lines; /* of its body */
+    struct sr_batch *batch;
     struct sr_prover prover;
     struct sr_question question; /* who has answered? under way if `kept` is not NULL */
     char *kept;                  /* the answer that waits for it */
@@ -110,7 +108,7 @@ static void on_refused(struct http_transport *t, long status, const char *why)
 {
     const struct sr_refusal refusal = { .why = why, .too_large = status == 413 };
 
-    if (sr_reporter_refused(t->reporter, t->ticket, &refusal))
+    if (sr_reporter_refused(t->reporter, t->batch, &refusal))
         go_down(t, SR_ATTEMPT_UNREACHED, why, SR_BACKOFF_FIRST_MS);
     else
         pause_after(t, SR_ATTEMPT_UNREACHED, why);
@@ -156,7 +154,7 @@ static void on_success(struct http_transport *t, const char *answer, size_t len)
         t->healthy_since_ms = sr_now_ms();
     if (sr_answer_read(answer, len) == SR_ANSWER_NO_CREDENTIALS)
         tell_unauthorised(t, "row 50,1,401");
-    sr_reporter_answered(t->reporter, t->ticket, answer, len);
+    sr_reporter_answered(t->reporter, t->batch, answer, len);
 }
 
 /* --- whose answer is it? ---------------------------------------------------- */
@@ -164,8 +162,9 @@ static void on_success(struct http_transport *t, const char *answer, size_t len)
 static enum sr_evidence weigh(const struct http_transport *t,
                               const struct sr_http_result *result)
 {
-    return result->rc ? sr_evidence_weigh_cut(result->body, result->len, t->lines)
-                      : sr_evidence_weigh(result->body, result->len, t->lines);
+    return result->rc
+               ? sr_evidence_weigh_cut(result->body, result->len, t->batch->lines)
+               : sr_evidence_weigh(result->body, result->len, t->batch->lines);
 }
 
 /* Returns whether the answer itself or its server is known to be the platform's. */
@@ -248,13 +247,13 @@ static void on_200(struct http_transport *t, const struct sr_http_result *result
         sr_evidence_describe(why, sizeof why, sr_http_header(result, "Content-Type"),
                              result->body, result->len);
         on_stranger(t, why);
-    } else if (!sr_http_sent(result, t->len)) {
+    } else if (!sr_http_sent(result, t->batch->len)) {
         pause_after(t, SR_ATTEMPT_LOST, "answered before it had all of the request");
     } else if (cut) {
         /* The rows were taken, and would be answered the same for ever. */
         if (sr_flood_lets(&t->dropped))
             sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
-        sr_reporter_acked(t->reporter, t->ticket);
+        sr_reporter_acked(t->reporter, t->batch);
     } else if (trusted) {
         on_success(t, result->body, result->len);
     } else {
@@ -297,9 +296,7 @@ static void on_answer(void *arg, const struct sr_http_result *result)
 
 /* --- what the reporter wants ------------------------------------------------ */
 
-static int send_payload(struct sr_transport *transport, uint32_t ticket,
-                        const struct sr_channel *channel, const char *payload,
-                        size_t len)
+static int send_batch(struct sr_transport *transport, struct sr_batch *batch)
 {
     struct http_transport *t = (struct http_transport *)transport;
     const struct sr_settings *settings = sr_reporter_settings(t->reporter);
@@ -307,8 +304,8 @@ static int send_payload(struct sr_transport *transport, uint32_t ticket,
         .url = t->options.url,
         .user = t->options.user,
         .password = t->options.password,
-        .body = payload,
-        .len = len,
+        .body = batch->payload,
+        .len = batch->len,
         .answer_max = (size_t)settings->receive_max,
         .timeout_ms = (uint64_t)settings->request_timeout,
     };
@@ -319,10 +316,8 @@ static int send_payload(struct sr_transport *transport, uint32_t ticket,
         sr_deadline_set(&t->pause, 0);
         return rc;
     }
-    t->ticket = ticket;
-    t->len = len;
-    t->lines = sr_evidence_lines(payload, len);
-    (void)channel;
+    t->batch = batch;
+    batch->lines = sr_evidence_lines(batch->payload, batch->len);
     return 0;
 }
 
@@ -366,7 +361,7 @@ static const struct sr_transport_ops ops = {
     .window_max = 1,
     .connects = false,
     .start = start,
-    .send = send_payload,
+    .send = send_batch,
     .drop = drop,
     .free = free_transport,
 };

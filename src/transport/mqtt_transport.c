@@ -24,12 +24,6 @@ enum { PUBLISH_OVERHEAD = 1 + 3 + 2 + 4 + 2 };
 #endif
 enum { TWIN_KICKS = 5, BUSY_MS = 50 };
 
-/* A publish under way. */
-struct publish {
-    int message_id;
-    uint32_t ticket; /* 0: none */
-};
-
 struct mqtt_transport {
     struct sr_transport base; /* first */
     struct sr_reporter *reporter;
@@ -40,7 +34,8 @@ struct mqtt_transport {
     bool downgraded; /* and that is logged */
     struct sr_deadline subscribe_deadline; /* of an answer, or of the next try */
     struct sr_backoff subscribe_backoff;
-    struct publish publishes[SR_WINDOW_MAX];
+    struct sr_batch *sent[SR_WINDOW_MAX]; /* under way, oldest first */
+    unsigned sent_count;
     struct sr_flood errors;   /* of the platform, in the log */
     char *client_id, *broker; /* as its URL */
     unsigned kicks; /* idle connections that the broker closed soon, less busy ones */
@@ -51,49 +46,48 @@ struct mqtt_transport {
 
 /* --- going up ----------------------------------------------------------- */
 
-static struct publish *find_publish(struct mqtt_transport *t, bool used, int message_id)
-{
-    for (int i = 0; i < SR_WINDOW_MAX; i++) {
-        struct publish *p = &t->publishes[i];
-
-        if (used ? p->ticket && p->message_id == message_id : !p->ticket)
-            return p;
-    }
-    return NULL;
-}
-
-static int send_payload(struct sr_transport *transport, uint32_t ticket,
-                        const struct sr_channel *channel, const char *payload,
-                        size_t len)
+static int send_batch(struct sr_transport *transport, struct sr_batch *batch)
 {
     struct mqtt_transport *t = (struct mqtt_transport *)transport;
-    struct publish *publish = find_publish(t, false, 0);
     struct sr_route route;
-    int id, rc;
+    int rc;
 
-    if (!publish)
+    if (t->sent_count == SR_WINDOW_MAX)
         return SR_E_FULL;
-    channel->protocol->route(SR_BY_MQTT, channel->name, &route);
-    rc = sr_mqtt_link_publish(t->mqtt, route.to, payload, len, 1, &id);
+    batch->channel->protocol->route(SR_BY_MQTT, batch->channel->name, &route);
+    rc = sr_mqtt_link_publish(t->mqtt, route.to, batch->payload, batch->len, 1,
+                              &batch->message_id);
     if (rc)
         sr_mqtt_link_drop(t->mqtt, "a publish could not be sent"); /* `down` follows */
     else
-        *publish = (struct publish){ .message_id = id, .ticket = ticket };
+        t->sent[t->sent_count++] = batch;
     return rc;
+}
+
+/* A broker acknowledges in the order of sending: mostly it is the first. */
+static struct sr_batch *find_sent(struct mqtt_transport *t, int message_id)
+{
+    unsigned i = 0;
+    struct sr_batch *batch;
+
+    while (i < t->sent_count && t->sent[i]->message_id != message_id)
+        i++;
+    if (i == t->sent_count)
+        return NULL;
+    batch = t->sent[i];
+    memmove(t->sent + i, t->sent + i + 1, (--t->sent_count - i) * sizeof *t->sent);
+    return batch;
 }
 
 static void on_acked(void *arg, int message_id)
 {
     struct mqtt_transport *t = arg;
-    struct publish *publish = find_publish(t, true, message_id);
-    uint32_t ticket;
+    struct sr_batch *batch = find_sent(t, message_id);
 
-    if (!publish)
+    if (!batch)
         return; /* an acknowledgement of nothing */
-    ticket = publish->ticket;
-    publish->ticket = 0;
     t->acked_ms = sr_now_ms();
-    sr_reporter_acked(t->reporter, ticket);
+    sr_reporter_acked(t->reporter, batch);
 }
 
 /* --- coming down -------------------------------------------------------- */
@@ -280,9 +274,8 @@ static void on_calm(void *arg)
 /* Had the connection to do with rows when it ended? */
 static bool is_busy(const struct mqtt_transport *t)
 {
-    for (int i = 0; i < SR_WINDOW_MAX; i++)
-        if (t->publishes[i].ticket)
-            return true;
+    if (t->sent_count)
+        return true;
     return t->acked_ms != SR_NEVER && sr_now_ms() - t->acked_ms < BUSY_MS;
 }
 
@@ -309,7 +302,7 @@ static void on_down(void *arg, bool was_up, const char *reason)
     struct sr_mqtt_link_end end = sr_mqtt_link_end(t->mqtt);
     bool busy = is_busy(t);
 
-    memset(t->publishes, 0, sizeof t->publishes);
+    t->sent_count = 0;
     sr_subscriptions_reset(&t->subs);
     sr_deadline_clear(&t->subscribe_deadline);
     if (end.connack == 4 || end.connack == 5)
@@ -354,7 +347,7 @@ static const struct sr_transport_ops ops = {
     .window_max = SR_WINDOW_MAX,
     .connects = true,
     .start = start,
-    .send = send_payload,
+    .send = send_batch,
     .drop = drop,
     .free = free_transport,
 };

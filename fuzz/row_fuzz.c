@@ -2,8 +2,8 @@
 /* Whatever is written as rows is read back the same, value by value, and a limit
  * is kept. The first two bytes of the input are the limit (0 is none); from there
  * on each value is a byte that says how to write it, a length, and so many bytes. */
-#include "base/utf8.h"
 #include "fuzz.h"
+#include "record/utf8.h"
 #include <math.h>
 #include <smartrest/record.h>
 #include <smartrest/row.h>

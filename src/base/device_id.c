@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/device_id.h"
-#include "base/utf8.h"
+#include "record/utf8.h"
 #include <string.h>
 
 static bool is_space(uint32_t point)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/device_id.h"
 #include "base/url.h"
-#include "base/utf8.h"
+#include "record/utf8.h"
 #include <setjmp.h>
 #include <smartrest/error.h>
 #include <stdarg.h>

@@ -4,10 +4,10 @@
 #include "base/backoff.h"
 #include "base/net.h"
 #include "base/url.h"
-#include "base/utf8.h"
 #include "binary/member.h"
 #include "binary/store.h"
 #include "http/http.h"
+#include "record/utf8.h"
 #include <limits.h>
 #include <smartrest/http.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "log/line.h"
-#include "base/utf8.h"
+#include "record/utf8.h"
 #include <stdio.h>
 #include <string.h>
 

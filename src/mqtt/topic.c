@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mqtt/topic.h"
 
-#include "base/utf8.h"
+#include "record/utf8.h"
 #include <smartrest/mqtt.h>
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Records to bytes: one value after the other is appended as it is, and quoted in
  * place afterwards if it turns out to need it. */
-#include "base/utf8.h"
 #include "record/format.h"
 #include "record/number.h"
+#include "record/utf8.h"
 #include <inttypes.h>
 #include <math.h>
 #include <smartrest/row.h>

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "template/lines.h"
 #include "base/fd.h"
-#include "base/utf8.h"
+#include "record/utf8.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <smartrest/template.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- lines -------------------------------------------------------------- */
@@ -138,25 +136,12 @@ static int read_up_to(int fd, char *data, size_t max, size_t *ret_len)
     return 0;
 }
 
-/* A FIFO would wait for its other end: it is refused. */
-static int open_file(const char *path)
-{
-    int fd = sr_fd_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-    struct stat st;
-
-    if (fd < 0 || fstat(fd, &st) || !S_ISFIFO(st.st_mode))
-        return fd;
-    close(fd);
-    errno = EINVAL;
-    return -1;
-}
-
 int sr_template_load(const char *path, char **ret_text, size_t *ret_len)
 {
     char *data = NULL, *fitting;
     size_t len = 0;
     int saved, rc = SR_E_IO;
-    int fd = open_file(path);
+    int fd = sr_fd_open_file(path);
 
     if (fd < 0)
         return SR_E_IO;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/utf8.h"
+#include "record/utf8.h"
 
 /* Bytes of the sequence that begins with `first`; 0 if none does. */
 static size_t sequence_len(unsigned char first)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BASE_UTF8_H
-#define BASE_UTF8_H
+#ifndef RECORD_UTF8_H
+#define RECORD_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,6 +4,7 @@
 #include "documents.h"
 #include "params.h"
 #include "range.h"
+#include "regular.h"
 #include "upload.h"
 
 #include <dirent.h>
@@ -553,12 +554,12 @@ static void download(struct sb_rest *rest, const struct sb_call *call,
 
         path = path_of(rest->binaries, sqlite3_column_int64(query, 0));
         if (path)
-            fd = open(path, O_RDONLY | O_CLOEXEC);
+            fd = sb_open_regular(path, O_RDONLY);
         if (fd >= 0 && fstat(fd, &st) == 0)
             serve(call, fd, (uint64_t)st.st_size, sb_column(query, 1), reply);
         else
             sb_reply_error(reply, 500, "inventory", "the file of %lld is lost: %s",
-                           (long long)target->id, strerror(errno));
+                           (long long)target->id, sb_regular_error(errno));
     }
     sb_done(query);
     free(path);

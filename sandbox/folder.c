@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "folder.h"
 
+#include "regular.h"
 #include "say.h"
 
 #include <errno.h>
@@ -62,9 +63,9 @@ static bool lock_folder(struct sb_folder *folder)
     char path[PATH_MAX + 16];
 
     snprintf(path, sizeof path, "%s/lock", folder->path);
-    folder->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    folder->lock = sb_open_regular(path, O_RDWR | O_CREAT);
     if (folder->lock < 0) {
-        sb_say("cannot write in the data folder %s: %s", folder->path, strerror(errno));
+        sb_say("cannot lock the data folder: %s: %s", path, sb_regular_error(errno));
         return false;
     }
     if (lock_within(folder->lock, LOCK_WAIT_MS))

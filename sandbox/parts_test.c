@@ -4,6 +4,7 @@
 #include "listen.h"
 #include "mailbox.h"
 #include "refusals.h"
+#include "regular.h"
 #include "session.h"
 #include "uri.h"
 #include "wake.h"
@@ -91,6 +92,25 @@ static void filters_match_as_mqtt_says(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (sb_topic_matches(cases[i].filter, cases[i].topic) != cases[i].matches)
             fail_msg("%s and %s", cases[i].filter, cases[i].topic);
+}
+
+/* --- files ------------------------------------------------------------------------------ */
+
+static void a_fifo_is_no_file(void **state)
+{
+    char path[] = "/tmp/sandbox-parts-XXXXXX";
+    int fd;
+
+    (void)state;
+    assert_int_equal(close(mkstemp(path)), 0);
+    fd = sb_open_regular(path, O_RDWR | O_CREAT);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(unlink(path) | mkfifo(path, 0600), 0);
+    assert_int_equal(sb_open_regular(path, O_RDONLY), -1);
+    assert_string_equal(sb_regular_error(errno), "it is no regular file");
+    assert_int_equal(sb_open_regular(path, O_RDWR | O_CREAT), -1);
+    unlink(path);
 }
 
 /* --- sessions ------------------------------------------------------------------------- */
@@ -503,6 +523,7 @@ static void wake_pings_and_dials_again_after_a_loss(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fifo_is_no_file),
         cmocka_unit_test(client_id_gives_its_device),
         cmocka_unit_test(filters_match_as_mqtt_says),
         cmocka_unit_test(late_end_of_the_old_connection_leaves_the_new_one_alone),

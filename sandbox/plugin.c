@@ -10,6 +10,7 @@
 #include "mailbox.h"
 #include "platform.h"
 #include "refusals.h"
+#include "regular.h"
 #include "session.h"
 #include "wake.h"
 
@@ -432,7 +433,8 @@ static bool open_platform(struct plugin *p, struct options all)
 
 static char *read_all(const char *path)
 {
-    FILE *file = path ? fopen(path, "re") : NULL;
+    int fd = path ? sb_open_regular(path, O_RDONLY) : -1;
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     char *text = NULL;
     size_t size = 0;
 
@@ -442,6 +444,8 @@ static char *read_all(const char *path)
     }
     if (file)
         fclose(file);
+    else if (fd >= 0)
+        close(fd);
     return text;
 }
 

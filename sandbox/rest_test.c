@@ -792,9 +792,14 @@ static void what_would_be_ignored_deletes_and_changes_nothing(void **state)
     for (i = 0; i < 4; i++) {
         for (k = 0; k < 3; k++)
             expect_refused(fx, say("DELETE %s?%s", lists[i][0], filters[k]), NULL, "`");
+        expect_refused(fx, say("DELETE %s", lists[i][0]), NULL,
+                       i == 3 ? "needs one of the parameters `deviceId`, `status`"
+                              : "needs one of the parameters `source`, `type`");
         op(fx, say("GET %s", lists[i][0]), NULL);
         assert_int_equal(count(fx, lists[i][1]), 1);
     }
+    expect_refused(fx, "DELETE /event/events?withSourceDevices=true", NULL,
+                   "it would delete all");
     expect_refused(fx, "PUT /alarm/alarms?kind=a", "{\"status\":\"CLEARED\"}",
                    "`kind` is no parameter of PUT /alarm/alarms");
     assert_int_equal(op(fx, "PUT /alarm/alarms?type=a",

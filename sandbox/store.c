@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store.h"
+#include "regular.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -123,10 +124,10 @@ static int check(sqlite3 *db, const char *path, char **ret_error)
  * mode of this one. */
 static int make_private(const char *path, char **ret_error)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = sb_open_regular(path, O_RDWR | O_CREAT);
 
     if (fd < 0) {
-        *ret_error = sb_format("%s: %s", path, strerror(errno));
+        *ret_error = sb_format("%s: %s", path, sb_regular_error(errno));
         return SR_E_IO;
     }
     close(fd);

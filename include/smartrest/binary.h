@@ -85,7 +85,9 @@ SR_API int sr_binary_get(struct sr_binary *binary, const char *id, sr_binary_fn 
                          void *arg);
 /* The same into the file `path` (mode 0600), replacing it at the end and not before. What
  * has come so far is in `path` with `.part` behind, which is removed if the download fails
- * or is cancelled. Also returns SR_E_IO, that cannot be written. */
+ * or is cancelled. If `path` is a symbolic link it stays one: all this goes for the file that it
+ * points to. Also returns SR_E_IO, that cannot be written, or `path` is a directory, a FIFO, a
+ * device: those are left alone. */
 SR_API int sr_binary_get_file(struct sr_binary *binary, const char *id,
                               const char *path, sr_binary_fn fn, void *arg);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/agent_p.h"
+
+#include "base/fd.h"
 #include <errno.h>
 #include <smartrest/row.h>
 #include <stdio.h>
@@ -122,7 +124,7 @@ static int ask(struct sr_agent *agent)
 static int file_error(struct sr_agent *agent, const char *what, const char *path)
 {
     return sr_agent_fail(agent, SR_E_IO, "cannot %s credentials file %.500s: %s", what,
-                         path, strerror(errno));
+                         path, sr_fd_file_error(errno));
 }
 
 static int load(struct sr_agent *agent, const char *path)

@@ -4,7 +4,6 @@
 #include "base/fd.h"
 #include "base/replace.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <smartrest/error.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,7 +225,7 @@ int sr_credentials_load(const char *path, struct sr_credentials *credentials,
 {
     char text[FILE_MAX + 1];
     ssize_t len;
-    int fd = sr_fd_open(path, O_RDONLY | O_NONBLOCK, 0), rc, saved;
+    int fd = sr_fd_open_file(path), rc, saved;
 
     if (fd < 0)
         return errno == ENOENT ? SR_E_NOTFOUND : SR_E_IO;

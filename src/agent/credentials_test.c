@@ -517,6 +517,26 @@ static void what_a_file_cannot_keep_is_named(void **state)
     assert_true(sr_credentials_storable(fine, reason));
 }
 
+/* Not taken for a damaged file, which would be replaced. */
+static void a_fifo_is_an_io_error_and_left_alone(void **state)
+{
+    const struct sr_credentials credentials = { (char[]){ "t" }, (char[]){ "u" },
+                                                (char[]){ "p" } };
+    struct fixture *fx = *state;
+    char reason[SR_CREDENTIALS_REASON_MAX];
+    struct stat st;
+
+    assert_int_equal(mkfifo(fx->path, 0600), 0);
+    assert_int_equal(sr_credentials_load(fx->path, &fx->found, reason), SR_E_IO);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(sr_credentials_probe(fx->path), SR_E_IO);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(sr_credentials_store(fx->path, &credentials), SR_E_IO);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(stat(fx->path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -536,6 +556,7 @@ int main(void)
         TEST(a_failed_write_leaves_the_old_file_and_nothing_else),
         TEST(a_value_that_cannot_be_is_named),
         TEST(what_a_file_cannot_keep_is_named),
+        TEST(a_fifo_is_an_io_error_and_left_alone),
         TEST(a_link_stays_one_and_its_file_is_replaced),
         TEST(a_link_to_a_link_stays_one),
         TEST(links_that_lead_nowhere_are_io_errors),

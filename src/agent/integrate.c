@@ -2,6 +2,7 @@
 #include "agent/agent_p.h"
 #include "agent/known.h"
 #include "base/backoff.h"
+#include "base/fd.h"
 #include <errno.h>
 #include <smartrest/row.h>
 #include <stdlib.h>
@@ -155,7 +156,8 @@ static void remember_templates(struct sr_agent *agent, const char *srversion,
                    "platform goes on with the old ones; give the new ones another name",
                    srversion, path);
     else if (known != SR_KNOWN_SAME && sr_known_store(path, srversion, sum))
-        sr_info("cannot remember the templates in %s: %s", path, strerror(errno));
+        sr_info("cannot remember the templates in %s: %s", path,
+                sr_fd_file_error(errno));
 }
 
 static int register_templates(struct sr_agent *agent, const char *srversion,

@@ -5,7 +5,6 @@
 #include "base/replace.h"
 #include "store/crc32c.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <smartrest/error.h>
 #include <smartrest/template.h>
 #include <stdio.h>
@@ -39,12 +38,17 @@ uint32_t sr_known_sum(const char *srtemplate)
 
 /* --- the file ----------------------------------------------------------- */
 
-/* Reads up to `size` - 1 bytes and a NUL behind them; "" if the file cannot be read. */
-static void load(const char *path, char *text, size_t size)
+/* Reads up to `size` - 1 bytes and a NUL behind them; "" if there is no file. Returns 0, or SR_E_IO
+ * (errno). */
+static int load(const char *path, char *text, size_t size)
 {
-    int fd = sr_fd_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    int fd = sr_fd_open_file(path), saved;
     size_t len = 0;
-    ssize_t n = fd < 0 ? 0 : 1;
+    ssize_t n = 1;
+
+    text[0] = '\0';
+    if (fd < 0)
+        return errno == ENOENT ? 0 : SR_E_IO;
 
     while (n > 0 && len < size - 1) {
         n = read(fd, text + len, size - 1 - len);
@@ -54,8 +58,10 @@ static void load(const char *path, char *text, size_t size)
             len += (size_t)n;
     }
     text[len] = '\0';
-    if (fd >= 0)
-        close(fd);
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return n < 0 ? SR_E_IO : 0;
 }
 
 /* The line for `srversion`, or NULL. */
@@ -79,7 +85,8 @@ enum sr_known sr_known_compare(const char *path, const char *srversion, uint32_t
     char text[FILE_MAX + 1], digits[SUM_LEN + 1];
     const char *line;
 
-    load(path, text, sizeof text);
+    if (load(path, text, sizeof text))
+        return SR_KNOWN_NOT;
     line = find(text, srversion);
     if (!line || strspn(line, "0123456789abcdef") != SUM_LEN)
         return SR_KNOWN_NOT;
@@ -114,7 +121,8 @@ int sr_known_store(const char *path, const char *srversion, uint32_t sum)
 
     if (strlen(srversion) > SR_TEMPLATE_VERSION_MAX || strpbrk(srversion, "\r\n"))
         return SR_E_INVAL;
-    load(path, text, sizeof text);
+    if (load(path, text, sizeof text))
+        return SR_E_IO;
     while ((line = find(text, srversion)))
         cut_line(line);
     while (count_lines(text) >= LINES_MAX || strlen(text) > FILE_MAX - LINE_MAX_LEN - 1)

@@ -18,7 +18,8 @@ uint32_t sr_known_sum(const char *srtemplate);
 enum sr_known sr_known_compare(const char *path, const char *srversion, uint32_t sum);
 
 /* Notes it there; the oldest of more than 32 collections goes. Returns 0, SR_E_INVAL (a name with
- * a line end), SR_E_NOMEM, SR_E_IO (errno). */
+ * a line end), SR_E_NOMEM, SR_E_IO (errno); what could not be
+ * read is left alone. */
 int sr_known_store(const char *path, const char *srversion, uint32_t sum);
 
 #endif

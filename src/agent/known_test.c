@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/known.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <smartrest/error.h>
 #include <stdarg.h>
@@ -63,6 +64,20 @@ static void knows_what_was_stored(void **state)
     assert_int_equal(sr_known_compare(fx->path, "v", 0xffffffff), SR_KNOWN_SAME);
     assert_int_equal(stat(fx->path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void a_fifo_is_left_alone(void **state)
+{
+    struct fixture *fx = *state;
+    struct stat st;
+
+    assert_int_equal(mkfifo(fx->path, 0600), 0);
+    assert_int_equal(sr_known_compare(fx->path, "v1", 7), SR_KNOWN_NOT);
+    errno = 0;
+    assert_int_equal(sr_known_store(fx->path, "v1", 7), SR_E_IO);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(stat(fx->path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
 }
 
 static void the_oldest_of_many_goes(void **state)
@@ -129,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(knows_what_was_stored),
+        TEST(a_fifo_is_left_alone),
         TEST(the_oldest_of_many_goes),
         TEST(a_damaged_file_says_nothing_and_is_written_anew),
         TEST(a_place_that_cannot_be_written_is_an_error),

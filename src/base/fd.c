@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_closed(int fd)
@@ -64,6 +66,34 @@ int sr_fd_openat(int dir, const char *path, int flags, mode_t mode)
 int sr_fd_open(const char *path, int flags, mode_t mode)
 {
     return sr_fd_openat(AT_FDCWD, path, flags, mode);
+}
+
+static bool is_file(const struct stat *st)
+{
+    errno = S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
+    return S_ISREG(st->st_mode);
+}
+
+/* Looked at before, as opening may have an effect; and after, as it may be another one by then. */
+int sr_fd_open_file(const char *path)
+{
+    struct stat st;
+    int fd, saved;
+
+    if (stat(path, &st) || !is_file(&st))
+        return -1;
+    fd = sr_fd_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd < 0 || (!fstat(fd, &st) && is_file(&st)))
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+const char *sr_fd_file_error(int error)
+{
+    return error == EINVAL ? "it is no regular file" : strerror(error);
 }
 
 int sr_fd_socket(int domain, int type, int protocol)

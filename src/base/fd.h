@@ -15,6 +15,13 @@ void sr_fd_reserve(void);
 
 int sr_fd_open(const char *path, int flags, mode_t mode);
 int sr_fd_openat(int dir, const char *path, int flags, mode_t mode);
+/* Opens a regular file, or a link to one, for reading. A FIFO, a socket or a device is not even
+ * opened: it might block, never end, or do something. Those: EINVAL; a directory: EISDIR. */
+int sr_fd_open_file(const char *path);
+
+/* What to say of `error`, by which sr_fd_open_file() failed. */
+const char *sr_fd_file_error(int error);
+
 int sr_fd_socket(int domain, int type, int protocol);
 int sr_fd_pipe(int ret_ends[2], int flags);
 

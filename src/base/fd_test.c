@@ -165,6 +165,31 @@ static void a_pair_is_found_where_a_file_was(void **state)
     close(pair[1]);
 }
 
+static void only_a_regular_file_is_opened(void **state)
+{
+    char path[] = "/tmp/fd-test-XXXXXX";
+    int fd;
+
+    (void)state;
+    assert_int_equal(close(mkstemp(path)), 0);
+    fd = sr_fd_open_file(path);
+    assert_true(is_good(fd));
+    close(fd);
+    unlink(path);
+    assert_int_equal(sr_fd_open_file(path), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(sr_fd_open_file(path), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_string_equal(sr_fd_file_error(errno), "it is no regular file");
+    unlink(path);
+    assert_int_equal(sr_fd_open_file("/dev/null"), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(sr_fd_open_file("/tmp"), -1);
+    assert_int_equal(errno, EISDIR);
+    assert_string_equal(sr_fd_file_error(errno), "Is a directory");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +199,7 @@ int main(void)
         cmocka_unit_test(without_descriptors_it_is_an_error),
         cmocka_unit_test(new_pairs_are_sealed_and_nothing_else),
         cmocka_unit_test(a_pair_is_found_where_a_file_was),
+        cmocka_unit_test(only_a_regular_file_is_opened),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

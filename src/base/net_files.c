@@ -4,7 +4,6 @@
 #include "base/tls.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
@@ -15,22 +14,12 @@
 #define SR_LOG_COMPONENT "net"
 #include <smartrest/log.h>
 
-/* A FIFO or a device would block or never end. NULL and errno; EINVAL when it is no regular file. */
 static FILE *open_file(const char *path)
 {
-    int fd = sr_fd_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-    struct stat st;
-    FILE *file;
+    int fd = sr_fd_open_file(path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        close(fd);
-        errno = EINVAL;
-        return NULL;
-    }
-    file = fdopen(fd, "r");
-    if (!file)
+    if (!file && fd >= 0)
         close(fd);
     return file;
 }
@@ -40,8 +29,7 @@ static FILE *open_named(const char *what, const char *path, char *why, size_t si
     FILE *file = open_file(path);
 
     if (!file)
-        snprintf(why, size, "%s '%.300s': %s", what, path,
-                 errno == EINVAL ? "it is no regular file" : strerror(errno));
+        snprintf(why, size, "%s '%.300s': %s", what, path, sr_fd_file_error(errno));
     return file;
 }
 

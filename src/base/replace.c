@@ -33,16 +33,23 @@ static int open_beside(const char *path, char **ret_name)
     return fd;
 }
 
-int sr_replace_probe(const char *path)
+bool sr_replace_allowed(const char *path)
 {
     struct stat st;
+
+    if (stat(path, &st) || S_ISREG(st.st_mode))
+        return true;
+    errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+    return false;
+}
+
+int sr_replace_probe(const char *path)
+{
     char *name, *target;
     int fd;
 
-    if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
-        errno = EISDIR;
+    if (!sr_replace_allowed(path))
         return SR_E_IO;
-    }
     target = sr_path_target(path);
     fd = target ? open_beside(target, &name) : -1;
     free(target);
@@ -124,7 +131,7 @@ static int replace(const char *path, const char *bytes, size_t len)
 
 int sr_replace_file(const char *path, const char *bytes, size_t len)
 {
-    char *target = sr_path_target(path);
+    char *target = sr_replace_allowed(path) ? sr_path_target(path) : NULL;
     int rc = target ? replace(target, bytes, len) : SR_E_IO;
 
     free(target); /* keeps errno */

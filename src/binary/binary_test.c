@@ -758,16 +758,56 @@ static void a_folder_that_cannot_be_written_is_said_at_once(void **state)
     assert_int_equal(fx->requests, 0);
 }
 
-static void a_name_that_is_taken_by_a_folder_fails_at_the_end(void **state)
+static void a_name_that_is_taken_by_a_folder_is_said_at_once(void **state)
 {
     struct fixture *fx = *state;
 
     SERVE(fx, 10, { 0 });
     mkdir(fx->path, 0700);
-    assert_int_equal(sr_binary_get_file(fx->binary, "1", fx->path, on_end, fx), 0);
-    run(fx);
+    assert_int_equal(sr_binary_get_file(fx->binary, "1", fx->path, on_end, fx),
+                     SR_E_IO);
     rmdir(fx->path);
-    assert_int_equal(fx->rc, SR_E_IO);
+    there_is_no_file(fx);
+}
+
+static void a_link_stays_one_and_its_file_is_replaced(void **state)
+{
+    struct fixture *fx = *state;
+    char target[sizeof fx->path + 8], part[sizeof target + 8];
+    struct stat info;
+
+    SERVE(fx, 70000, { 0 });
+    snprintf(target, sizeof target, "%s.target", fx->path);
+    snprintf(part, sizeof part, "%s.part", target);
+    assert_int_equal(symlink("file.target", fx->path), 0); /* of nothing yet */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sr_binary_get_file(fx->binary, "4711", fx->path, on_end, fx),
+                         0);
+        assert_int_equal(access(part, F_OK), 0);
+        run(fx);
+        file_is_whole(fx);
+        assert_int_equal(lstat(fx->path, &info), 0);
+        assert_true(S_ISLNK(info.st_mode));
+        assert_int_equal(lstat(target, &info), 0);
+        assert_true(S_ISREG(info.st_mode));
+        assert_int_equal(access(part, F_OK), -1);
+    }
+    unlink(target);
+    unlink(fx->path);
+}
+
+static void what_is_no_file_is_left_alone(void **state)
+{
+    struct fixture *fx = *state;
+    struct stat info;
+
+    SERVE(fx, 10, { 0 });
+    assert_int_equal(mkfifo(fx->path, 0600), 0);
+    assert_int_equal(sr_binary_get_file(fx->binary, "1", fx->path, on_end, fx),
+                     SR_E_IO);
+    assert_int_equal(lstat(fx->path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    unlink(fx->path);
     there_is_no_file(fx);
 }
 
@@ -1033,7 +1073,9 @@ int main(void)
         TEST(the_limit_holds_without_a_length_too),
         TEST(a_full_disk_is_said_so),
         TEST(a_folder_that_cannot_be_written_is_said_at_once),
-        TEST(a_name_that_is_taken_by_a_folder_fails_at_the_end),
+        TEST(a_name_that_is_taken_by_a_folder_is_said_at_once),
+        TEST(a_link_stays_one_and_its_file_is_replaced),
+        TEST(what_is_no_file_is_left_alone),
         TEST(what_an_earlier_run_left_is_not_used),
         TEST(a_cancelled_download_leaves_nothing),
         TEST(progress_may_free_it),

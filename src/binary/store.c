@@ -2,6 +2,8 @@
 #include "binary/store.h"
 
 #include "base/fd.h"
+#include "base/path.h"
+#include "base/replace.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -24,14 +26,19 @@ struct sr_keeping {
 
 static const struct sr_binary_store empty = { .fd = -1 };
 
-/* What an earlier run has left there is of no use: it may be of another binary. */
+/* If `path` is a link, the file that it points to is replaced. What an earlier run has left there is
+ * of no use: it may be of another binary. */
 int sr_binary_store_open(struct sr_binary_store *store, const char *path)
 {
     *store = empty;
     if (!path)
         return 0;
-    store->path = strdup(path);
-    if (!store->path || asprintf(&store->part, "%s.part", path) < 0) {
+    store->path = sr_replace_allowed(path) ? sr_path_target(path) : NULL;
+    if (!store->path) {
+        store->error = errno;
+        return errno == ENOMEM ? SR_E_NOMEM : SR_E_IO;
+    }
+    if (asprintf(&store->part, "%s.part", store->path) < 0) {
         store->part = NULL;
         sr_binary_store_release(store);
         return SR_E_NOMEM;

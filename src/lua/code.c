@@ -4,7 +4,6 @@
  * and each piece that is compiled is paid for. */
 #include "lua/host.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -99,13 +98,13 @@ static bool is_readable(const char *path, struct stat *ret_info)
 {
     if (stat(path, ret_info))
         return false;
-    errno = EACCES;
+    errno = S_ISDIR(ret_info->st_mode) ? EISDIR : EINVAL;
     return S_ISREG(ret_info->st_mode) && !access(path, R_OK);
 }
 
 static ssize_t read_file(const char *path, char *to, size_t size)
 {
-    int fd = sr_fd_open(path, O_RDONLY | O_NONBLOCK, 0), error;
+    int fd = sr_fd_open_file(path), error;
     size_t len = 0;
     ssize_t got = fd < 0 ? -1 : 1;
 
@@ -153,7 +152,7 @@ static int load_path(lua_State *L, const char *path)
         source.text = text;
     }
     if (len < 0) {
-        lua_pushfstring(L, "cannot open %s: %s", path, strerror(errno));
+        lua_pushfstring(L, "cannot open %s: %s", path, sr_fd_file_error(errno));
         return LUA_ERRFILE;
     }
     source.len = (size_t)len;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "template/lines.h"
+
+#include "base/fd.h"
 #include <errno.h>
 #include <smartrest/record.h>
 #include <smartrest/template.h>
@@ -178,7 +180,7 @@ int sr_template_read(const char *path, struct sr_template *ret_template,
         return SR_E_INVAL;
     rc = sr_template_load(path, &text, &len);
     if (rc == SR_E_IO)
-        return fail_whole(path, ret_error, rc, strerror(errno));
+        return fail_whole(path, ret_error, rc, sr_fd_file_error(errno));
     if (rc == SR_E_TOOBIG)
         return fail_whole(path, ret_error, rc, "larger than 1 MiB");
     if (rc)

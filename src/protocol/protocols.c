@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of protocols, and what they share. */
-#include "base/utf8.h"
 #include "protocol/protocol.h"
+#include "record/utf8.h"
 #include <string.h>
 
 /* A new protocol is a line here. */

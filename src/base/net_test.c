@@ -98,8 +98,7 @@ static void what_is_no_file_does_not_block(void **state)
 
     is_bad((struct sr_net){ .ca_file = fx->fifo }, "ca_file", fx->fifo,
            ": it is no regular file");
-    is_bad((struct sr_net){ .ca_file = "/tmp" }, "ca_file", "/tmp",
-           ": it is no regular file");
+    is_bad((struct sr_net){ .ca_file = "/tmp" }, "ca_file", "/tmp", ": Is a directory");
 }
 
 static void files_without_what_should_be_in_them_are_named(void **state)

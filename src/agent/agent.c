@@ -105,9 +105,12 @@ static int init(struct sr_agent *agent, const char *server, const char *device_i
 int sr_agent_make(const char *server, const char *device_id,
                   const struct sr_clock *clock, struct sr_agent **ret_agent)
 {
-    struct sr_agent *agent = calloc(1, sizeof *agent);
+    struct sr_agent *agent;
     int rc;
 
+    if (!ret_agent)
+        return SR_E_INVAL;
+    agent = calloc(1, sizeof *agent);
     if (!agent)
         return SR_E_NOMEM;
     agent->clock = clock;
@@ -308,7 +311,8 @@ int sr_agent_open_http(struct sr_agent *agent, struct sr_http **http)
 
 void sr_agent_set_wait(struct sr_agent *agent, uint64_t wait_ms)
 {
-    agent->wait_ms = wait_ms;
+    if (agent)
+        agent->wait_ms = wait_ms;
 }
 
 int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
@@ -316,6 +320,8 @@ int sr_agent_set_credentials(struct sr_agent *agent, const char *tenant,
 {
     char *login, reason[SR_CREDENTIALS_REASON_MAX];
 
+    if (!agent)
+        return SR_E_INVAL;
     if (agent->reporter && sr_reporter_started(agent->reporter))
         return sr_agent_fail(agent, SR_E_STATE,
                              "the reporter has its credentials already");
@@ -355,12 +361,12 @@ static int set_id(struct sr_agent *agent, char **text, const char *what, const c
 
 int sr_agent_set_xid(struct sr_agent *agent, const char *xid)
 {
-    return set_id(agent, &agent->xid, "X-Id", xid);
+    return agent ? set_id(agent, &agent->xid, "X-Id", xid) : SR_E_INVAL;
 }
 
 int sr_agent_set_id(struct sr_agent *agent, const char *id)
 {
-    return set_id(agent, &agent->id, "object id", id);
+    return agent ? set_id(agent, &agent->id, "object id", id) : SR_E_INVAL;
 }
 
 static const char *text_or_empty(const char *text)
@@ -370,37 +376,37 @@ static const char *text_or_empty(const char *text)
 
 const char *sr_agent_server(const struct sr_agent *agent)
 {
-    return agent->server;
+    return agent ? agent->server : "";
 }
 
 const char *sr_agent_device_id(const struct sr_agent *agent)
 {
-    return agent->device_id;
+    return agent ? agent->device_id : "";
 }
 
 const char *sr_agent_tenant(const struct sr_agent *agent)
 {
-    return text_or_empty(agent->credentials.tenant);
+    return text_or_empty(agent ? agent->credentials.tenant : NULL);
 }
 
 const char *sr_agent_username(const struct sr_agent *agent)
 {
-    return text_or_empty(agent->credentials.user);
+    return text_or_empty(agent ? agent->credentials.user : NULL);
 }
 
 const char *sr_agent_password(const struct sr_agent *agent)
 {
-    return text_or_empty(agent->credentials.password);
+    return text_or_empty(agent ? agent->credentials.password : NULL);
 }
 
 const char *sr_agent_xid(const struct sr_agent *agent)
 {
-    return text_or_empty(agent->xid);
+    return text_or_empty(agent ? agent->xid : NULL);
 }
 
 const char *sr_agent_id(const struct sr_agent *agent)
 {
-    return text_or_empty(agent->id);
+    return text_or_empty(agent ? agent->id : NULL);
 }
 
 /* --- running ------------------------------------------------------------ */
@@ -421,17 +427,18 @@ int sr_agent_loop(struct sr_agent *agent)
 
 void sr_agent_stop(struct sr_agent *agent)
 {
-    sr_loop_stop(agent->loop);
+    if (agent)
+        sr_loop_stop(agent->loop);
 }
 
 int sr_agent_fd(const struct sr_agent *agent)
 {
-    return uv_backend_fd(&agent->loop->uv);
+    return agent ? uv_backend_fd(&agent->loop->uv) : SR_E_INVAL;
 }
 
 int sr_agent_timeout(struct sr_agent *agent)
 {
-    return sr_loop_timeout(agent->loop);
+    return agent ? sr_loop_timeout(agent->loop) : -1;
 }
 
 int sr_agent_dispatch(struct sr_agent *agent)
@@ -455,7 +462,7 @@ struct sr_loop *sr_agent_get_loop(struct sr_agent *agent)
 
 uint64_t sr_agent_wakeups(const struct sr_agent *agent)
 {
-    return agent->loop->turns;
+    return agent ? agent->loop->turns : 0;
 }
 
 /* --- timers and watches ------------------------------------------------- */

@@ -196,6 +196,8 @@ int sr_agent_set_bootstrap_account(struct sr_agent *agent, const char *tenant,
 {
     char reason[SR_CREDENTIALS_REASON_MAX];
 
+    if (!agent)
+        return SR_E_INVAL;
     if (!sr_credentials_valid(tenant, user, password, reason))
         return sr_agent_fail(agent, SR_E_INVAL, "bootstrap account: %s", reason);
     return sr_credentials_set(&agent->bootstrap_account, tenant, user, password);
@@ -204,6 +206,8 @@ int sr_agent_set_bootstrap_account(struct sr_agent *agent, const char *tenant,
 void sr_agent_set_bootstrap_poll(struct sr_agent *agent, uint64_t interval_ms,
                                  unsigned attempts)
 {
+    if (!agent)
+        return;
     agent->bootstrap_interval_ms =
         interval_ms > INTERVAL_MIN_MS ? interval_ms : INTERVAL_MIN_MS;
     agent->bootstrap_attempts = attempts;

@@ -380,6 +380,8 @@ int sr_agent_integrate(struct sr_agent *agent, const char *srversion,
 
 void sr_agent_on_integrate(struct sr_agent *agent, sr_integrate_fn fn, void *arg)
 {
+    if (!agent)
+        return;
     agent->integrate = fn;
     agent->integrate_arg = arg;
 }

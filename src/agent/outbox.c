@@ -33,8 +33,10 @@ int sr_agent_open_outbox(struct sr_agent *agent, const char *dir)
     char why[512] = "";
     int rc;
 
-    if (!agent || !dir || !*dir)
+    if (!agent)
         return SR_E_INVAL;
+    if (!dir || !*dir)
+        return sr_agent_fail(agent, SR_E_INVAL, "outbox: no folder is named");
     options = (struct sr_store_options){
         .cap = (uint64_t)agent->settings.outbox_capacity,
         .sync = (enum sr_store_sync)agent->settings.outbox_sync,
@@ -58,6 +60,8 @@ int sr_agent_open_outbox(struct sr_agent *agent, const char *dir)
 
 void sr_agent_on_loss(struct sr_agent *agent, sr_loss_fn fn, void *arg)
 {
+    if (!agent)
+        return;
     agent->lost = fn;
     agent->lost_arg = arg;
 }
@@ -207,6 +211,8 @@ int sr_agent_init_telling(struct sr_agent *agent)
 
 void sr_agent_on_trouble(struct sr_agent *agent, sr_trouble_fn fn, void *arg)
 {
+    if (!agent)
+        return;
     agent->trouble = fn;
     agent->trouble_arg = arg;
 }

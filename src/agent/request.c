@@ -275,7 +275,10 @@ int sr_agent_request(struct sr_agent *agent, const char *xid, const char *rows,
 
     if (rc)
         return rc;
-    if (!agent->login)
+    if (!rows || !ret_answer || !ret_len)
+        rc = sr_agent_fail(agent, SR_E_INVAL,
+                           "request: no rows, or no room for the answer");
+    else if (!agent->login)
         rc = sr_agent_fail(agent, SR_E_STATE,
                            "no credentials yet: bootstrap comes first");
     else

@@ -54,8 +54,10 @@ int sr_agent_set(struct sr_agent *agent, const char *name, const char *value)
     const char *reason = "";
     int rc;
 
-    if (!agent || !name)
+    if (!agent)
         return SR_E_INVAL;
+    if (!name)
+        return sr_agent_fail(agent, SR_E_INVAL, "a setting without a name");
     if (is_too_late(agent, name))
         return sr_agent_fail(agent, SR_E_STATE,
                              "setting %s: it is too late to change it", name);
@@ -79,7 +81,20 @@ int sr_agent_set(struct sr_agent *agent, const char *name, const char *value)
 int sr_agent_get(const struct sr_agent *agent, const char *name, char *text,
                  size_t size)
 {
-    return sr_settings_get(&agent->settings, name, text, size);
+    int rc;
+
+    if (!agent)
+        return SR_E_INVAL;
+    if (!name || (!text && size))
+        rc = sr_agent_fail((struct sr_agent *)(uintptr_t)agent, SR_E_INVAL,
+                           "setting %.100s: no name, or no room for its value",
+                           name ? name : "NULL");
+    else
+        rc = sr_settings_get(&agent->settings, name, text, size);
+    if (rc == SR_E_NOTFOUND)
+        sr_agent_fail((struct sr_agent *)(uintptr_t)agent, rc,
+                      "there is no setting '%.100s'", name);
+    return rc;
 }
 
 int sr_agent_set_ca_file(struct sr_agent *agent, const char *path)

@@ -79,6 +79,8 @@ int sr_agent_stop_on(struct sr_agent *agent, int signal_number)
 {
     int rc;
 
+    if (!agent)
+        return SR_E_INVAL;
     if (signal_number < 1 || signal_number > SIGNALS)
         return sr_agent_fail(agent, SR_E_INVAL, "there is no signal %d", signal_number);
     if (agent->stop_signals & bit(signal_number))

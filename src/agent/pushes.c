@@ -64,7 +64,7 @@ static int begin(struct sr_agent *agent, struct sr_push *push)
 
     if (!url)
         return SR_E_NOMEM;
-    rc = sr_push_begin(push, agent->side_http, url, agent->id);
+    rc = sr_push_begin(push, agent->side_http, url, agent->url, agent->id);
     free(url);
     return rc;
 }

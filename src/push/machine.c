@@ -136,11 +136,14 @@ static int error_of(const struct sr_push_outcome *outcome)
 }
 
 /* What follows a request that failed. The session outlives a cut connection: the batch
- * that was on it comes again, and a new session would have forgotten it. An answer that
- * is too big would come again, too, and again be too big. */
+ * that was on it comes again, and a new session would have forgotten it. It outlives the
+ * answer of a captive portal for the same reason: only the platform ends it. An answer
+ * that is too big would come again, too, and again be too big. */
 static enum sr_push_ending after_failure(struct sr_push_machine *m,
                                          const struct sr_push_outcome *outcome)
 {
+    if (!outcome->proved)
+        return SR_PUSH_SLOWER;
     if (outcome->rc)
         return outcome->rc == SR_E_TOOBIG ? SR_PUSH_BEGIN : SR_PUSH_SLOWER;
     if (!error_of(outcome) || outcome->status == 408 || outcome->status == 429)

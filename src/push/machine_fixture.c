@@ -114,7 +114,7 @@ void outcome(struct fixture *fx, enum sr_push_line line, int rc, long status,
              const char *body, size_t len)
 {
     const struct sr_push_outcome outcome = {
-        .rc = rc, .status = status, .body = body, .len = len
+        .rc = rc, .status = status, .proved = true, .body = body, .len = len
     };
 
     sr_push_machine_answered(&fx->machine, line, &outcome, fx->now, &fx->steps);
@@ -139,6 +139,16 @@ void fails(struct fixture *fx, int rc)
 void status(struct fixture *fx, long number)
 {
     outcome(fx, SR_PUSH_MAIN, 0, number, "<html>", 6);
+}
+
+void strange_outcome(struct fixture *fx, int rc, long number)
+{
+    const struct sr_push_outcome outcome = {
+        .rc = rc, .status = number, .body = "<html>", .len = 6
+    };
+
+    sr_push_machine_answered(&fx->machine, SR_PUSH_MAIN, &outcome, fx->now, &fx->steps);
+    say_steps(fx);
 }
 
 void delivered(struct fixture *fx)

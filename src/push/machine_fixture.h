@@ -40,6 +40,8 @@ void answer(struct fixture *fx, const char *body);
 void side_answer(struct fixture *fx, const char *body);
 void fails(struct fixture *fx, int rc);
 void status(struct fixture *fx, long number);
+/* The same from a server that is not proved to be the platform. */
+void strange_outcome(struct fixture *fx, int rc, long number);
 void delivered(struct fixture *fx);
 void after(struct fixture *fx, uint64_t ms);
 void fall_asleep(struct fixture *fx);

@@ -141,6 +141,27 @@ static void statuses_of_http_are_failures_except_408(void **state)
     says(fx, "main 81," CID ",/24871");
 }
 
+/* A captive portal's, say: the batch at hand is acknowledged when the platform is back. */
+static void what_the_platform_does_not_say_ends_no_session(void **state)
+{
+    static const long statuses[] = { 301, 302, 401, 403, 404, 500, 511 };
+    struct fixture *fx = *state;
+    uint64_t last = 0;
+
+    hold(fx, 5000);
+    answer(fx, "88,7\n502,1,24902,24871\n");
+    delivered(fx);
+    says(fx, CONNECT ",7");
+    for (int i = 0; i < 21; i++) {
+        strange_outcome(fx, i % 3 ? 0 : SR_E_TOOBIG, statuses[i % 7]);
+        assert_true(pause_of(fx) > last);
+        last = pause_of(fx);
+        after(fx, last);
+        says(fx, CONNECT ",7");
+    }
+    assert_int_equal(fx->machine.stats.handshakes, 1);
+}
+
 static void a_server_that_only_fails_gets_a_handshake_at_last(void **state)
 {
     struct fixture *fx = *state;
@@ -634,6 +655,7 @@ int main(void)
         T(error_rows_begin_anew_after_a_pause),
         T(an_unknown_client_shakes_hands_and_is_no_failure),
         T(statuses_of_http_are_failures_except_408),
+        T(what_the_platform_does_not_say_ends_no_session),
         T(a_server_that_only_fails_gets_a_handshake_at_last),
         T(pauses_grow_up_to_a_minute_and_begin_short_again),
         T(failures_before_a_long_connect_are_forgotten),

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "push/push.h"
 
+#include "loop/flood.h"
+#include "platform/evidence.h"
+#include "platform/prover.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +12,18 @@
 #include <smartrest/log.h>
 
 /* An answer beyond this is a failure; the platform sends less at a time. */
-enum { ANSWER_MAX = 8 * 1024 * 1024 };
+enum { ANSWER_MAX = 8 * 1024 * 1024, CHECK_MS = 30 * 1000 };
 
 /* A request, main or beside. */
 struct line {
     struct sr_push *push;
     enum sr_push_line which;
     struct sr_http_request *request; /* under way */
+    struct sr_question
+        question; /* whose is the answer? under way if `kept` is not NULL */
+    char *kept;   /* the answer that waits for it */
+    size_t kept_len;
+    long kept_status;
     int unsent; /* it could not even begin, and this is still to be said: the error */
 };
 
@@ -24,7 +32,9 @@ struct sr_push {
     struct sr_push *next;
     struct sr_push_machine machine;
     struct sr_http *http;
-    char *url;
+    char *url, *check_url;
+    struct sr_prover prover;
+    struct sr_flood ignored; /* warnings of the machine */
     bool muted; /* freed by the application, and gone once the loop is out of its way */
     struct line lines[SR_PUSH_LINES];
     struct sr_deadline due;
@@ -48,7 +58,9 @@ int sr_push_make(const struct sr_push_config *config, struct sr_push **ret_push)
     for (int i = 0; i < SR_PUSH_LINES; i++)
         push->lines[i] = (struct line){ .push = push, .which = (enum sr_push_line)i };
     sr_push_machine_init(&push->machine, NULL, sr_random32);
-    if (sr_deadline_init(&push->due, config->loop, on_due, push)) {
+    if (sr_deadline_init(&push->due, config->loop, on_due, push) ||
+        sr_flood_init(&push->ignored, config->loop, SR_LOG_COMPONENT,
+                      "answers that were ignored in part")) {
         sr_push_destroy(push);
         return SR_E_NOMEM;
     }
@@ -60,6 +72,8 @@ static void cancel(struct line *line)
 {
     sr_http_cancel(line->request);
     line->request = NULL;
+    free(line->kept);
+    line->kept = NULL;
     line->unsent = 0;
 }
 
@@ -75,8 +89,10 @@ void sr_push_destroy(struct sr_push *push)
 {
     sr_push_mute(push);
     sr_deadline_release(&push->due);
+    sr_flood_release(&push->ignored);
     sr_push_machine_release(&push->machine);
     free(push->url);
+    free(push->check_url);
     free(push);
 }
 
@@ -227,7 +243,7 @@ static void perform(struct sr_push *push, const struct sr_push_steps *steps)
 {
     bool on = true;
 
-    if (steps->warning)
+    if (steps->warning && sr_flood_lets(&push->ignored))
         sr_warning("%s: %s", push->url, steps->warning);
     log_state(push);
     for (size_t i = 0; i < steps->count && on; i++)
@@ -236,27 +252,145 @@ static void perform(struct sr_push *push, const struct sr_push_steps *steps)
         arm(push);
 }
 
+static void answered(struct line *line, const struct sr_push_outcome *outcome)
+{
+    struct sr_push *push = line->push;
+    struct sr_push_steps steps;
+
+    sr_push_machine_answered(&push->machine, line->which, outcome, sr_now_ms(), &steps);
+    perform(push, &steps);
+}
+
+static bool is_success(long status)
+{
+    return status >= 200 && status < 300;
+}
+
+/* --- whose answer is it? -------------------------------------------------- */
+
+/* By the answer, or by what the connection has brought before. */
+static bool is_proved(struct sr_push *push, const struct sr_http_result *result)
+{
+    enum sr_evidence evidence =
+        result->rc ? sr_evidence_weigh_cut(result->body, result->len, UINT64_MAX)
+                   : sr_evidence_weigh(result->body, result->len, UINT64_MAX);
+
+    if (evidence == SR_EVIDENCE_GOOD)
+        sr_prover_learn(&push->prover, result);
+    return evidence == SR_EVIDENCE_GOOD || sr_prover_trusts(&push->prover, result);
+}
+
+/* Success of 81 has nothing to say, nor has a portal. */
+static bool grants(const struct sr_http_result *result)
+{
+    return is_success(result->status) &&
+           sr_evidence_weigh(result->body, result->len, UINT64_MAX) == SR_EVIDENCE_WEAK;
+}
+
+/* Would it subscribe, or end, the session? */
+static bool is_weighty(const struct line *line, const struct sr_http_result *result)
+{
+    enum sr_push_state state = line->push->machine.state;
+
+    if (result->rc)
+        return false;
+    if (line->which == SR_PUSH_SIDE)
+        return grants(result);
+    if (state == SR_PUSH_SUBSCRIBING && grants(result))
+        return true;
+    return (state == SR_PUSH_SUBSCRIBING || state == SR_PUSH_HOLDING) &&
+           !is_success(result->status) && result->status != 408 &&
+           result->status != 429;
+}
+
+/* Not the platform's: a status is one all the same, an empty answer is an outage. */
+static void judge(struct line *line, enum sr_proof proof, const char *why,
+                  struct sr_push_outcome *outcome)
+{
+    struct sr_push *push = line->push;
+
+    outcome->proved = proof == SR_PROOF_YES;
+    if (proof == SR_PROOF_NO_CREDENTIALS) {
+        outcome->status = 401;
+        outcome->proved = true;
+    } else if (proof == SR_PROOF_NO && is_success(outcome->status)) {
+        outcome->rc = SR_E_UNREACHABLE;
+    }
+    if (proof != SR_PROOF_YES && (outcome->rc || !*push->error))
+        snprintf(push->error, sizeof push->error, "%s", why);
+}
+
+static void set_error(struct sr_push *push, const char *text, long status)
+{
+    push->error[0] = '\0';
+    if (text)
+        snprintf(push->error, sizeof push->error, "%s", text);
+    else if (status >= 300)
+        snprintf(push->error, sizeof push->error, "HTTP status %ld", status);
+}
+
+static void on_proof(void *arg, enum sr_proof proof, const char *why)
+{
+    struct line *line = arg;
+    char *kept = line->kept;
+    struct sr_push_outcome outcome = {
+        .status = line->kept_status,
+        .body = kept,
+        .len = line->kept_len,
+    };
+
+    line->request = NULL;
+    line->kept = NULL;
+    set_error(line->push, NULL, outcome.status);
+    judge(line, proof, why, &outcome);
+    answered(line, &outcome);
+    free(kept);
+}
+
+/* Returns 0 if the question is under way. */
+static int ask_whose(struct line *line, const struct sr_http_result *result)
+{
+    struct sr_push *push = line->push;
+    struct sr_http_post post = { .url = push->check_url, .timeout_ms = CHECK_MS };
+    int rc;
+
+    line->kept = malloc(result->len + 1);
+    if (!line->kept)
+        return SR_E_NOMEM;
+    if (result->len)
+        memcpy(line->kept, result->body, result->len);
+    line->kept_len = result->len;
+    line->kept_status = result->status;
+    push->config.sign(push->config.arg, &post);
+    rc = sr_prover_ask(&push->prover, push->http, &post, result, &line->question,
+                       on_proof, line, &line->request);
+    if (rc) {
+        free(line->kept);
+        line->kept = NULL;
+    }
+    return rc;
+}
+
 static void on_answer(void *arg, const struct sr_http_result *result)
 {
     struct line *line = arg;
     struct sr_push *push = line->push;
-    const struct sr_push_outcome outcome = {
+    struct sr_push_outcome outcome = {
         .rc = result->rc,
         .status = result->status,
+        .proved = is_proved(push, result),
         .body = result->body,
         .len = result->len,
     };
-    struct sr_push_steps steps;
 
     line->request = NULL;
-    push->error[0] = '\0';
-    if (result->rc)
-        snprintf(push->error, sizeof push->error, "%s", result->error);
-    else if (result->status >= 300)
-        snprintf(push->error, sizeof push->error, "HTTP status %ld", result->status);
-    sr_push_machine_answered(&push->machine, line->which, &outcome, sr_now_ms(),
-                             &steps);
-    perform(push, &steps);
+    if (!outcome.proved && is_weighty(line, result)) {
+        outcome.rc = ask_whose(line, result);
+        if (!outcome.rc)
+            return;
+    }
+    set_error(push, result->rc ? result->error : NULL, result->status);
+    answered(line, &outcome);
 }
 
 /* A request that could not begin counts as one that failed; said only now, since
@@ -295,19 +429,19 @@ static void on_due(void *arg)
 /* --- from the application --------------------------------------------------- */
 
 int sr_push_begin(struct sr_push *push, struct sr_http *http, const char *url,
-                  const char *object_id)
+                  const char *check_url, const char *object_id)
 {
     struct sr_push_steps steps;
-    char *copy;
     int rc;
 
     if (sr_push_started(push))
         return SR_E_STATE;
-    copy = strdup(url);
-    if (!copy)
-        return SR_E_NOMEM;
     free(push->url);
-    push->url = copy;
+    free(push->check_url);
+    push->url = strdup(url);
+    push->check_url = strdup(check_url);
+    if (!push->url || !push->check_url)
+        return SR_E_NOMEM;
     push->http = http;
     rc = sr_push_machine_start(&push->machine, object_id, sr_now_ms(), &steps);
     if (!rc)

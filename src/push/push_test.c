@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <smartrest/smartrest.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct fixture {
     char log[8192];
     const char *text;  /* of the part */
     size_t at;         /* of the part */
+    atomic_int portal; /* requests that a portal takes */
     unsigned tellings; /* that it is connected */
     void (*in_handler)(struct fixture *fx);
     unsigned in_handler_sent;        /* requests that had come when a handler ran */
@@ -267,6 +269,85 @@ static void operations_reach_their_handlers_and_are_acknowledged_then(void **sta
     assert_int_equal(stats_of(fx).failures, 0);
     assert_null(strstr(fx->log, "s3cr3t"));
 }
+
+/* --- a captive portal ------------------------------------------------------------- */
+
+/* As `behave`, but empty answers and nothing else are given to 81 and to the question who has
+ * answered, until fx->portal is 0. */
+static bool say_nothing(struct exchange *x, void *arg)
+{
+    struct fixture *fx = arg;
+
+    if (asks(x, "81,") && atomic_fetch_sub(&fx->portal, 1) == 1)
+        platform_leave_checks(fx->platform, false);
+    return *x->body ? behave(x, arg) : answer(x, "");
+}
+
+static void an_empty_answer_of_anybody_subscribes_nothing(void **state)
+{
+    struct fixture *fx = *state;
+
+    fx->answers = hold_for_ever;
+    atomic_store(&fx->portal, 3);
+    prepare(fx, say_nothing);
+    platform_leave_checks(fx->platform, true);
+    assert_int_equal(sr_push_start(fx->push), 0);
+    run_until(fx->agent, has_heard(fx, "10001,0,-13;10001,0,-13;"));
+    assert_int_equal(platform_count(fx->platform, "83," CID), 0);
+    assert_int_equal(platform_count(fx->platform, "80,true"), 1);
+    assert_non_null(strstr(fx->log, "an empty answer, and nothing shows"));
+    run_until_asked(fx, "83," CID); /* the platform again */
+    assert_int_equal(platform_count(fx->platform, "81," CID ",/24871"), 3);
+    assert_int_equal(platform_checks(fx->platform), 1);
+    assert_true(stats_of(fx).connected);
+}
+
+/* A batch, then pages of a portal on connections of its own, then the platform again. */
+static int be_away(struct exchange *x, struct fixture *fx)
+{
+    if (!strcmp(x->body, "83," CID)) {
+        platform_leave_checks(fx->platform, true);
+        answer(x, "88,7\n502,1,24902,24871\n");
+        return false;
+    }
+    if (atomic_fetch_sub(&fx->portal, 1) > 0)
+        answer_status(x, 302, "<html>");
+    else
+        hold(x);
+    return false;
+}
+
+static void a_page_of_a_portal_costs_no_batch(void **state)
+{
+    struct fixture *fx = *state;
+
+    atomic_store(&fx->portal, 4);
+    begin(fx, be_away);
+    run_until(fx->agent, platform_count(fx->platform, "83," CID ",7") == 5);
+    assert_true(stats_of(fx).connected);
+    assert_int_equal(platform_count(fx->platform, "80,true"), 1);
+    assert_non_null(strstr(fx->log, "HTTP status 302"));
+}
+
+static int refuse_once(struct exchange *x, struct fixture *fx)
+{
+    (void)fx;
+    if (platform_count(x->platform, "80,true") > 1)
+        return hold_for_ever(x, fx);
+    return answer_status(x, 404, "");
+}
+
+static void a_refusal_by_the_platform_begins_a_new_session(void **state)
+{
+    struct fixture *fx = *state;
+
+    begin(fx, refuse_once);
+    run_until(fx->agent, platform_count(fx->platform, "83," CID) == 2);
+    assert_int_equal(platform_count(fx->platform, "80,true"), 2);
+    assert_int_equal(platform_checks(fx->platform), 1); /* one for the connection */
+}
+
+/* --- handlers and the reporter ------------------------------------------------------ */
 
 static void send_a_row(struct fixture *fx)
 {
@@ -955,6 +1036,9 @@ int main(void)
         T(wrong_calls_are_refused),
         T(a_bad_server_is_named),
         T(operations_reach_their_handlers_and_are_acknowledged_then),
+        T(an_empty_answer_of_anybody_subscribes_nothing),
+        T(a_page_of_a_portal_costs_no_batch),
+        T(a_refusal_by_the_platform_begins_a_new_session),
         T(what_a_handler_sends_goes_out_at_once),
         T(push_and_reporter_share_no_connection),
         T(each_new_session_is_told_once_and_its_rows_go_at_once),

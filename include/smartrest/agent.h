@@ -230,8 +230,10 @@ SR_API void sr_agent_on_refused(struct sr_agent *agent, sr_refused_fn fn, void *
 typedef void (*sr_connected_fn)(struct sr_agent *agent, void *arg);
 
 /* Calls `fn` each time that the way down is open, first and after each outage: by MQTT when the
- * broker has confirmed the subscriptions; by device push when a new session is subscribed; by
- * HTTP without a push at the start, and when a request is acknowledged after an outage. An
+ * broker has granted each subscription of this connection (if it refuses one, or grants it only
+ * later: SR_TROUBLE_SUBSCRIPTION comes first, this when the last one is granted, and rows go all
+ * the while); by device push when a new session is subscribed, and the server is proved to be the
+ * platform; by HTTP without a push at the start, and when a request is acknowledged after an outage. An
  * operation made while it was closed is not delivered later: this is the moment to ask the
  * platform for those that are PENDING, by a row of the application's collection. Rows sent from
  * here go at once, in order: behind those that wait, such as the status of operations from

@@ -137,8 +137,9 @@ static void tell_up(struct sr_reporter *reporter)
 static void tell_connected(struct sr_reporter *reporter)
 {
     const struct sr_reporter_config *config = &reporter->config;
+    bool open = reporter->open || !reporter->transport->ops->connects;
 
-    if (!reporter->away || !reporter->stats.connected || reporter->muted)
+    if (!reporter->away || !open || !reporter->stats.connected || reporter->muted)
         return;
     reporter->away = false;
     if (config->connected)
@@ -182,9 +183,9 @@ void sr_reporter_up(struct sr_reporter *reporter)
     tell_connected(reporter);
 }
 
-void sr_reporter_up_again(struct sr_reporter *reporter)
+void sr_reporter_subscribed(struct sr_reporter *reporter)
 {
-    reporter->away = true;
+    reporter->open = true;
     tell_connected(reporter);
 }
 
@@ -225,6 +226,7 @@ bool sr_reporter_down(struct sr_reporter *reporter, enum sr_attempt attempt,
     if (reporter->stats.connected)
         reporter->stats.disconnects++;
     reporter->up = reporter->told_up = reporter->stats.connected = false;
+    reporter->open = false;
     reporter->away |= !reporter->refused;
     reporter->refused = false;
     suspected = sr_flights_fail(reporter, attempt);

@@ -65,9 +65,9 @@ bool sr_reporter_refused(struct sr_reporter *reporter, struct sr_batch *batch,
  * says that nothing was taken. */
 void sr_reporter_answered(struct sr_reporter *reporter, struct sr_batch *batch,
                           const char *rows, size_t len);
-/* It was up already, and now all subscriptions are granted: what came meanwhile was missed, and
- * who waits for the connection is called again. */
-void sr_reporter_up_again(struct sr_reporter *reporter);
+/* By MQTT, behind sr_reporter_up(): each subscription of this connection is granted, and operations
+ * come. Only now `connected` of the configuration is called. */
+void sr_reporter_subscribed(struct sr_reporter *reporter);
 /* A trouble has begun, or lasts; or, `text` NULL, is over, if it was there. */
 void sr_reporter_trouble(struct sr_reporter *reporter, enum sr_trouble trouble,
                          const char *text);
@@ -99,7 +99,7 @@ struct sr_reporter_config {
      * a failure was acknowledged. Called on the loop, from where everything may be called. NULL:
      * nobody wants to know. */
     void (*up)(void *arg);
-    /* It is connected (again), as struct sr_reporter_stats has it: MQTT is subscribed; by HTTP at the
+    /* The way down is open (again): by MQTT each subscription is granted; by HTTP at the
      * start, and when a request was acknowledged after an outage (a refused payload is none).
      * After the rows that waited were looked at. Called as `up` is; NULL, too. */
     void (*connected)(void *arg);

@@ -40,6 +40,7 @@ struct sr_reporter {
     bool
         refused; /* the failure that comes next is of a payload, not of the connection */
     bool away;   /* there was an outage, or no connection yet: `connected` is due */
+    bool open;   /* MQTT: each subscription of this connection is granted */
     uint64_t up_since_ms;
 
     struct sr_batch *sent[SR_WINDOW_MAX]; /* under way, oldest first */

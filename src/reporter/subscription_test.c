@@ -136,7 +136,6 @@ static void note_connected(struct sr_agent *agent, void *arg)
     strcat(((struct fixture *)arg)->heard, "connected;");
 }
 
-/* What came before was missed, so "connected" is told a second time. */
 static void operations_come_once_the_topic_is_granted(void **state)
 {
     struct fixture *fx = *state;
@@ -144,10 +143,42 @@ static void operations_come_once_the_topic_is_granted(void **state)
     fx->arg = REFUSE_OPERATIONS;
     with_broker(fx, hesitate);
     sr_agent_on_message(fx->agent, 502, hear, fx);
+    sr_agent_on_trouble(fx->agent, note_trouble, fx);
     sr_agent_on_connected(fx->agent, note_connected, fx);
     start(fx);
     run_until(fx->agent, strstr(fx->heard, "502,op;"));
-    assert_string_equal(fx->heard, "connected;connected;502,op;");
+    assert_string_equal(fx->heard, "begins;ends;connected;502,op;");
+}
+
+/* The topic of errors is asked for and answered apart. */
+static void connected_waits_for_the_last_grant(void **state)
+{
+    struct fixture *fx = *state;
+
+    fx->arg = REFUSE_ERRORS;
+    with_broker(fx, hesitate);
+    sr_agent_on_trouble(fx->agent, note_trouble, fx);
+    sr_agent_on_connected(fx->agent, note_connected, fx);
+    sr_reporter_set_linger(fx->reporter, 0);
+    send_row(fx, "103,1");
+    start(fx);
+    run_until(fx->agent, stats_of(fx).rows_acked == 1);
+    run_until(fx->agent, strstr(fx->heard, "connected;"));
+    run_for(fx->agent, 20);
+    assert_string_equal(fx->heard, "begins;ends;connected;");
+}
+
+static void connected_is_told_at_once_where_all_is_granted(void **state)
+{
+    struct fixture *fx = *state;
+
+    with_broker(fx, behave);
+    sr_agent_on_trouble(fx->agent, note_trouble, fx);
+    sr_agent_on_connected(fx->agent, note_connected, fx);
+    start(fx);
+    run_until(fx->agent, *fx->heard);
+    run_for(fx->agent, 20);
+    assert_string_equal(fx->heard, "connected;");
 }
 
 /* It refuses for ever: rows go all the same, and only the beginning is reported. */
@@ -159,6 +190,7 @@ static void rows_go_while_operations_do_not_come(void **state)
     fx->step = -1000000;
     with_broker(fx, hesitate);
     sr_agent_on_trouble(fx->agent, note_trouble, fx);
+    sr_agent_on_connected(fx->agent, note_connected, fx);
     sr_reporter_set_linger(fx->reporter, 0);
     start(fx);
     for (unsigned i = 1; i <= 3; i++) {
@@ -197,6 +229,8 @@ int main(void)
         TEST(the_topic_of_errors_is_one_of_them),
         TEST(no_suback_at_all_is_a_trouble_too),
         TEST(operations_come_once_the_topic_is_granted),
+        TEST(connected_waits_for_the_last_grant),
+        TEST(connected_is_told_at_once_where_all_is_granted),
         TEST(rows_go_while_operations_do_not_come),
         TEST(a_lower_qos_is_no_trouble),
     };

@@ -29,9 +29,8 @@ struct mqtt_transport {
     struct sr_reporter *reporter;
     struct sr_mqtt_link *mqtt;
     struct sr_subscriptions subs;
-    bool subscribed; /* the SUBACK for QoS 1 has come: rows go */
-    bool missed;     /* some were refused on this connection, which is up */
-    bool downgraded; /* and that is logged */
+    bool subscribed;                       /* the SUBACK for QoS 1 has come: rows go */
+    bool downgraded;                       /* and that is logged */
     struct sr_deadline subscribe_deadline; /* of an answer, or of the next try */
     struct sr_backoff subscribe_backoff;
     struct sr_batch *sent[SR_WINDOW_MAX]; /* under way, oldest first */
@@ -158,7 +157,7 @@ static void on_up(void *arg)
     struct mqtt_transport *t = arg;
 
     sr_subscriptions_reset(&t->subs);
-    t->subscribed = t->missed = false;
+    t->subscribed = false;
     subscribe(t);
 }
 
@@ -182,7 +181,6 @@ static void settle_subscriptions(struct mqtt_transport *t)
     t->downgraded = t->subs.downgraded;
     if (sr_subscriptions_missing(&t->subs, topics, sizeof topics)) {
         tell_missing(t, "refuses to subscribe to");
-        t->missed = true;
         sr_deadline_set(&t->subscribe_deadline,
                         sr_backoff_next_within(&t->subscribe_backoff,
                                                sr_reporter_pause_max_ms(t->reporter),
@@ -192,10 +190,7 @@ static void settle_subscriptions(struct mqtt_transport *t)
     sr_deadline_clear(&t->subscribe_deadline);
     sr_backoff_reset(&t->subscribe_backoff);
     sr_reporter_trouble(t->reporter, SR_TROUBLE_SUBSCRIPTION, NULL);
-    if (!t->missed)
-        return;
-    t->missed = false;
-    sr_reporter_up_again(t->reporter);
+    sr_reporter_subscribed(t->reporter);
 }
 
 /* The time for an answer is over; or the pause before what was refused is asked for again. */
@@ -240,10 +235,10 @@ static void on_subscribed(void *arg, int message_id, const int *granted, int cou
 
     if (qos < 0)
         return;
-    if (!sr_subscriptions_asked(&t->subs))
-        settle_subscriptions(t);
     if (qos > 0 && !t->subscribed)
         go_up(t);
+    if (!sr_subscriptions_asked(&t->subs))
+        settle_subscriptions(t);
 }
 
 /* --- troubles ----------------------------------------------------------- */

@@ -56,7 +56,7 @@ struct sr_push_steps {
 struct sr_push_outcome {
     int rc; /* 0: there is a status */
     long status;
-    bool proved; /* the server is the platform: platform/prover.h */
+    bool proved; /* the server is the platform: transport/prover.h */
     const char *body;
     size_t len;
 };

@@ -2,8 +2,8 @@
 #include "push/push.h"
 
 #include "loop/flood.h"
-#include "platform/evidence.h"
-#include "platform/prover.h"
+#include "protocol/evidence.h"
+#include "transport/prover.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

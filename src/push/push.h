@@ -33,7 +33,7 @@ void sr_push_set_times(struct sr_push *push, const struct sr_push_times *times);
 bool sr_push_started(const struct sr_push *push);
 
 /* `url` is the push's, and `check_url` (of /s) is asked whether the server is the platform
- * (platform/prover.h). Both are copied. Returns 0, SR_E_INVAL, SR_E_STATE, SR_E_NOMEM. */
+ * (transport/prover.h). Both are copied. Returns 0, SR_E_INVAL, SR_E_STATE, SR_E_NOMEM. */
 int sr_push_begin(struct sr_push *push, struct sr_http *http, const char *url,
                   const char *check_url, const char *object_id);
 /* With an X-Id that is valid. Return 0, SR_E_FULL, SR_E_NOMEM. */

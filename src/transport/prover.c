@@ -47,9 +47,10 @@ static enum sr_proof judge(const struct sr_question *question,
     sr_prover_learn(question->prover, result); /* of this connection in any case */
     if (sr_http_connection(result) == question->connection)
         return SR_PROOF_YES;
-    snprintf(why, size,
-             "an empty answer, and the connection ended before it was known whose it "
-             "was");
+    snprintf(
+        why, size,
+        "an empty answer, and the connection ended before it was known whose it "
+        "was: on plain HTTP the server has to keep connections alive (keep-alive)");
     return SR_PROOF_NO;
 }
 

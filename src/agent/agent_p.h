@@ -42,7 +42,8 @@ struct sr_agent {
      * each that asks has connections of its own; else it asks a stranger, and sends again. */
     struct sr_http *http;         /* asks: the reporter's rows */
     struct sr_http *request_http; /* asks: bootstrap, integrate, sr_agent_request() */
-    struct sr_http *side_http;    /* never asks: device push, the event about losses */
+    struct sr_http
+        *side_http; /* asks for device push; the event about losses never does */
     struct sr_outbox *outbox;
     const struct sr_clock *clock;
     struct sr_reporter *reporter;

@@ -280,8 +280,8 @@ static void ls_lists_files_and_the_sum(void **state)
            "0000000001.seg          16384     3        1     1   3  ok\n"
            "0000000002.seg          16384     2        2     4   5  ok\n"
            "0000000001.seg.damaged      7     0        0     -   -  set aside\n"
-           "quarantine                 96     1        0     2   2  quarantine\n"
-           "4 files, 32871 bytes: 3 rows waiting, 2 done, 1 in quarantine; oldest "
+           "quarantine                104     1        0     2   2  quarantine\n"
+           "4 files, 32879 bytes: 3 rows waiting, 2 done, 1 in quarantine; oldest "
            "2026-11-22T12:00:03.000Z, newest 2026-11-22T12:00:05.000Z\n",
            "");
 }
@@ -293,30 +293,31 @@ static void ls_tells_what_is_damaged_and_what_is_half_written(void **state)
     begin_file(&fx->made, 1);
     add_row(&fx->made, 1, "100,one");
     add_row(&fx->made, 2, "100,two");
-    fx->made.bytes[fx->made.last + SR_RECORD_HEAD] ^= 1;
+    fx->made.bytes[fx->made.text] ^= 1;
     save_file(&fx->made, fx->dir, SEGMENT);
     begin_file(&fx->made, 2);
     add_row(&fx->made, 3, "100,three");
     add_row(&fx->made, 4, "100,four");
-    fx->made.len = fx->made.last + SR_RECORD_HEAD + 4;
+    fx->made.len = fx->made.text + 4;
     save_file(&fx->made, fx->dir, 0);
     expect(
         fx, "outbox ls DIR", 0,
         "FILE            BYTES  ROWS  WAITING  FROM  TO  STATE\n"
-        "0000000001.seg  16384     1        1     1   1  damaged at 80\n"
-        "0000000002.seg    124     1        1     3   3  half written\n"
-        "2 files, 16508 bytes: 2 rows waiting, 0 done, 0 in quarantine; 1 file "
+        "0000000001.seg  16384     1        1     1   1  damaged at 88\n"
+        "0000000002.seg    106     1        1     3   3  half written\n"
+        "2 files, 16490 bytes: 2 rows waiting, 0 done, 0 in quarantine; 1 file "
         "damaged; oldest 2026-11-22T12:00:01.000Z, newest 2026-11-22T12:00:03.000Z\n",
         "");
-    expect(fx, "outbox ls --json DIR", 0,
-           "{\"file\":\"0000000001.seg\",\"bytes\":16384,\"rows\":1,\"waiting\":1,"
-           "\"from\":1,\"to\":1,\"state\":\"damaged\",\"damaged_at\":80}\n"
-           "{\"file\":\"0000000002.seg\",\"bytes\":124,\"rows\":1,\"waiting\":1,"
-           "\"from\":3,\"to\":3,\"state\":\"half written\"}\n"
-           "{\"files\":2,\"bytes\":16508,\"waiting\":2,\"done\":0,\"quarantined\":0,"
-           "\"damaged\":1,\"oldest\":\"2026-11-22T12:00:01.000Z\","
-           "\"newest\":\"2026-11-22T12:00:03.000Z\"}\n",
-           "");
+    expect(
+        fx, "outbox ls --json DIR", 0,
+        "{\"file\":\"0000000001.seg\",\"bytes\":16384,\"rows\":1,\"waiting\":1,"
+        "\"from\":1,\"to\":1,\"state\":\"damaged\",\"version\":2,\"damaged_at\":88}\n"
+        "{\"file\":\"0000000002.seg\",\"bytes\":106,\"rows\":1,\"waiting\":1,"
+        "\"from\":3,\"to\":3,\"state\":\"half written\",\"version\":2}\n"
+        "{\"files\":2,\"bytes\":16490,\"waiting\":2,\"done\":0,\"quarantined\":0,"
+        "\"damaged\":1,\"oldest\":\"2026-11-22T12:00:01.000Z\","
+        "\"newest\":\"2026-11-22T12:00:03.000Z\"}\n",
+        "");
 }
 
 static void ls_of_an_outbox_without_rows(void **state)
@@ -420,17 +421,17 @@ static void cat_prints_json(void **state)
     expect(
         fx, "outbox cat --json --seq 3-4 DIR", 0,
         "{\"seq\":3,\"time\":\"2026-11-22T12:00:03.000Z\",\"stamped\":true,"
-        "\"state\":\"waiting\",\"xid\":false,\"ttl_s\":0,\"file\":\"0000000001.seg\","
-        "\"offset\":120,\"text\":\"100,\\\"thr\\u000aee\\\"\\u001b[31m\\\\\"}\n"
+        "\"state\":\"waiting\",\"xid\":false,\"ttl_s\":0,\"channel\":\"\",\"file\":\"0000000001.seg\","
+        "\"offset\":112,\"text\":\"100,\\\"thr\\u000aee\\\"\\u001b[31m\\\\\"}\n"
         "{\"seq\":4,\"time\":\"2026-11-22T12:00:04.000Z\",\"stamped\":true,"
-        "\"state\":\"waiting\",\"xid\":false,\"ttl_s\":0,\"file\":\"0000000002.seg\","
-        "\"offset\":128,\"text_hex\":\"3130302c7669657220c3a4ff\"}\n",
+        "\"state\":\"waiting\",\"xid\":false,\"ttl_s\":0,\"channel\":\"\",\"file\":\"0000000002.seg\","
+        "\"offset\":124,\"text_hex\":\"3130302c7669657220c3a4ff\"}\n",
         "");
     expect(
         fx, "outbox cat --json --quarantine DIR", 0,
         "{\"seq\":2,\"time\":\"2026-11-22T12:00:02.000Z\",\"stamped\":true,"
-        "\"state\":\"quarantined\",\"xid\":false,\"ttl_s\":0,\"file\":\"quarantine\","
-        "\"offset\":40,\"why\":\"HTTP 422: \\\"no\\\"\",\"text\":\"100,two\"}\n",
+        "\"state\":\"quarantined\",\"xid\":false,\"ttl_s\":0,\"channel\":\"\",\"file\":\"quarantine\","
+        "\"offset\":64,\"why\":\"HTTP 422: \\\"no\\\"\",\"text\":\"100,two\"}\n",
         "");
 }
 
@@ -493,16 +494,16 @@ static void verify_says_where_damage_is(void **state)
     add_row(&fx->made, 1, "100,one");
     add_row(&fx->made, 2, "100,two");
     add_row(&fx->made, 3, "100,three");
-    fx->made.bytes[80 + SR_RECORD_HEAD] ^= 1;
+    fx->made.bytes[88 + 15] ^= 1;
     save_file(&fx->made, fx->dir, SEGMENT);
     save_bytes(fx->dir, "0000000002.seg", "something else altogether", 25);
     expect(fx, "outbox verify DIR", 1,
-           "DIR/0000000001.seg:80: wrong checksum of a record\n"
+           "DIR/0000000001.seg:88: wrong checksum of a record\n"
            "DIR/0000000002.seg:0: too short for a header\n"
            "damaged: 2 of 2 files; 2 rows waiting, 0 done, 0 in quarantine\n",
            "");
     expect(fx, "outbox verify -q DIR/", 1,
-           "DIR/0000000001.seg:80: wrong checksum of a record\n"
+           "DIR/0000000001.seg:88: wrong checksum of a record\n"
            "DIR/0000000002.seg:0: too short for a header\n",
            "");
 }
@@ -519,7 +520,7 @@ static void verify_forgives_a_half_written_row_and_what_was_set_aside(void **sta
     save_file(&fx->made, fx->dir, SEGMENT);
     save_bytes(fx->dir, "0000000001.seg.damaged", "rubbish", 7);
     expect(fx, "outbox verify DIR", 0,
-           "DIR/0000000001.seg:80: half written, which is no damage: an agent is "
+           "DIR/0000000001.seg:88: half written, which is no damage: an agent is "
            "writing, or died while it was\n"
            "DIR/0000000001.seg.damaged: set aside at an earlier start\n"
            "intact: 2 files; 1 row waiting, 0 done, 0 in quarantine\n",

@@ -115,6 +115,18 @@ static const char *state_of(const struct sr_stored_row *row)
     return row->quarantined ? "quarantined" : row->done ? "done" : "waiting";
 }
 
+/* The channel in front, if it is not the agent's own collection. */
+static void print_text(const struct sr_stored_row *row)
+{
+    if (*row->channel) {
+        fputc('[', stdout);
+        cli_put_escaped(stdout, row->channel, strlen(row->channel));
+        fputs("] ", stdout);
+    }
+    cli_put_escaped(stdout, row->text, row->len);
+    fputc('\n', stdout);
+}
+
 static void print_long(const struct sr_stored_row *row)
 {
     char time[CLI_TIME_SIZE];
@@ -127,8 +139,7 @@ static void print_long(const struct sr_stored_row *row)
         fputc(')', stdout);
     }
     fputs("  ", stdout);
-    cli_put_escaped(stdout, row->text, row->len);
-    fputc('\n', stdout);
+    print_text(row);
 }
 
 static void print_json(const struct sr_stored_row *row)
@@ -138,7 +149,10 @@ static void print_json(const struct sr_stored_row *row)
     printf("{\"seq\":%" PRIu64 ",\"time\":\"%s\",\"stamped\":%s,\"state\":\"%s\","
            "\"xid\":%s,\"ttl_s\":%" PRIu32 ",",
            row->seq, cli_time(row->wall_ms, time), row->stamped ? "true" : "false",
-           state_of(row), row->prio & SR_PRIO_XID ? "true" : "false", row->ttl_s);
+           state_of(row), strncmp(row->channel, "smartrest1:", 11) ? "false" : "true",
+           row->ttl_s);
+    cli_put_member(stdout, "channel", row->channel, strlen(row->channel));
+    fputc(',', stdout);
     cli_put_member(stdout, "file", row->file, strlen(row->file));
     printf(",\"offset\":%" PRIu64 ",", row->offset);
     if (row->quarantined) {
@@ -159,11 +173,10 @@ static int on_row(void *arg, const struct sr_stored_row *row)
         print_json(row);
     } else if (cat->form == LONG) {
         print_long(row);
+    } else if (cat->form == PLAIN) {
+        print_text(row);
     } else {
-        if (cat->form == RAW)
-            fwrite(row->text, 1, row->len, stdout);
-        else
-            cli_put_escaped(stdout, row->text, row->len);
+        fwrite(row->text, 1, row->len, stdout);
         fputc('\n', stdout);
     }
     return cli_output_failed() ? CLI_STOP : 0;

@@ -45,6 +45,7 @@ static const struct cli_usage usage = {
             "  ok             whole\n"
             "  half written   whole, but for a row at its end: an agent is writing it, or died in it\n"
             "  damaged at N   what begins at byte N cannot be read; 'verify' says why\n"
+            "  newer          whole; all or some of it was written by a later program, and stays for that\n"
             "  quarantine     rows that the platform never takes\n"
             "  set aside      what could not be read when an agent started\n\n"
             "An agent may be running on it. Exit status: 0; 2, it cannot be read.",
@@ -59,6 +60,8 @@ static const char *state_of(const struct sr_stored_file *file)
         return "damaged";
     if (file->torn)
         return "half written";
+    if (file->unknown || file->version > 2)
+        return "newer";
     return file->kind == SR_STORED_QUARANTINE ? "quarantine" : "ok";
 }
 
@@ -77,6 +80,10 @@ static void print_json(const struct sr_stored_file *file)
            ",\"from\":%" PRIu64 ",\"to\":%" PRIu64 ",\"state\":\"%s\"",
            file->bytes, file->rows, waiting_in(file), file->first, file->last,
            state_of(file));
+    if (file->version)
+        printf(",\"version\":%u", file->version);
+    if (file->unknown)
+        printf(",\"unknown\":%" PRIu64, file->unknown);
     if (!file->intact)
         printf(",\"damaged_at\":%" PRIu64, file->damage);
     fputs("}\n", stdout);
@@ -135,7 +142,8 @@ static bool fill_state(struct line *line, const struct sr_stored_file *file)
         line->colour = CLI_RED;
         return set_cell(line, STATE, "%s at %" PRIu64, state, file->damage);
     }
-    if (file->kind != SR_STORED_SEGMENT || file->torn)
+    if (file->kind != SR_STORED_SEGMENT || file->torn || file->unknown ||
+        file->version > 2)
         line->colour = CLI_YELLOW;
     return set_cell(line, STATE, "%s", state);
 }

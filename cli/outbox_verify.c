@@ -65,6 +65,12 @@ static void print_note(const struct verify *verify, const struct sr_stored_file 
     if (file->kind == SR_STORED_ASIDE) {
         print_place(verify, file->name, NULL);
         puts("set aside at an earlier start");
+    } else if (file->version > 2) {
+        print_place(verify, file->name, NULL);
+        printf("of version %u, that is not known here\n", file->version);
+    } else if (file->unknown) {
+        print_place(verify, file->name, NULL);
+        printf("%" PRIu64 " records of a later program\n", file->unknown);
     } else if (file->torn) {
         print_place(verify, file->name, &file->damage);
         puts("half written, which is no damage: an agent is writing, or died while it "

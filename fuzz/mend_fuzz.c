@@ -15,7 +15,7 @@ static void mend(uint8_t *bytes, size_t len)
     must(rc == 0 || rc == SR_E_CORRUPT);
     if (rc)
         return;
-    must(len > SR_SEGMENT_HEADER && header.number == 7 && header.base > 0);
+    must(len > sr_segment_begin(&header) && header.number == 7 && header.base > 0);
     sr_segment_put_header(&header, bytes);
     must(sr_segment_open(&reader, bytes, len) == 0);
     must(reader.header.salt == header.salt && reader.header.base == header.base);

@@ -5,40 +5,55 @@
 #define FUZZ_SEGMENT_FIX_H
 
 #include "fuzz.h"
+#include "store/crc32c.h"
 #include "store/disk.h"
-#include "store/segment.h"
+#include "store/segment_p.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Writes a good header over what there is, and checksums into records, but into every eighth at
- * random. */
+static inline struct sr_segment_header fix_header(const uint8_t *bytes, size_t len,
+                                                  enum sr_segment_content content,
+                                                  uint64_t number)
+{
+    struct sr_segment_header header = { .version = len > 8 && bytes[8] == 2 ? 2 : 1,
+                                        .content = content,
+                                        .salt = 7,
+                                        .number = number,
+                                        .base = 1,
+                                        .boot_tag = 3 };
+
+    if (header.version == 2 && bytes[9]) { /* used before */
+        header.before_number = 1 + (uint64_t)bytes[9] % 8;
+        header.before_salt = 5;
+    }
+    return header;
+}
+
+/* Writes a good header over what there is, of version 2 if its byte says so and 1 otherwise, and
+ * checksums into records, but into every eighth at random. */
 static inline void fix_up(uint8_t *bytes, size_t len, enum sr_segment_content content,
                           uint64_t number)
 {
-    const struct sr_segment_header header = {
-        .content = content, .salt = 7, .number = number, .base = 1, .boot_tag = 3
-    };
-    size_t at = SR_SEGMENT_HEADER;
+    const struct sr_segment_header header = fix_header(bytes, len, content, number);
+    size_t at = sr_segment_begin(&header), least = sr_segment_head_min(&header);
 
-    if (len < SR_SEGMENT_HEADER)
+    if (len < at)
         return;
     sr_segment_put_header(&header, bytes);
-    while (at + SR_RECORD_HEAD <= len) {
+    while (at + least <= len) {
         uint8_t *head = bytes + at;
-        struct sr_entry entry = { .prio = head[7],
-                                  .row = (const char *)head + SR_RECORD_HEAD,
-                                  .len = (size_t)(head[4] | head[5] << 8) };
+        size_t size = sr_segment_record_len(&header, head);
+        uint32_t crc;
 
-        for (int i = 0; i < 8; i++)
-            entry.seq |= (uint64_t)head[8 + i] << 8 * i;
-        if (entry.len > len - at - SR_RECORD_HEAD)
+        if (size > len - at)
             return;
-        if (head[0] % 8 != 7) /* the byte where the checksum will be */
-            sr_segment_put_record(&header, at, (enum sr_record_kind)head[6], &entry,
-                                  head);
-        at += sr_segment_record_size(head);
+        if (head[0] % 8 != 7) { /* the byte where the checksum will be */
+            crc = sr_crc32c(sr_record_seed(&header, at), head + 4, size - 4);
+            sr_put(head, crc, 4);
+        }
+        at += sr_segment_record_size(&header, head);
     }
 }
 

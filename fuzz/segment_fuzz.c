@@ -24,7 +24,7 @@ static void read_file(const uint8_t *bytes, size_t len)
         } else if (rc == 0) {
             must(record.offset == before && reader.offset > before);
             must((const uint8_t *)record.entry.row + record.entry.len <= bytes + len);
-            if (sr_snapshot_decode(&record, &snapshot) == 0)
+            if (sr_snapshot_decode(&reader.header, &record, &snapshot) == 0)
                 must(snapshot.ranges <= SR_SNAPSHOT_RANGES);
         }
     }

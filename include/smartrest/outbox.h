@@ -171,6 +171,9 @@ struct sr_stored_row {
     size_t len;       /* of the text */
     const char *file; /* its name in the directory */
     uint64_t offset;  /* bytes from the beginning of the file */
+    const char *
+        channel; /* where it goes: protocol and name, as "smartrest1:my_xid" of a row that was sent
+                            with SR_PRIO_XID; "" the agent's own collection; "?" damage took the name */
 };
 
 /* What a file of the directory is. */
@@ -191,6 +194,10 @@ struct sr_stored_file {
     bool torn; /* intact, but half written at its end: by an agent now, or as it died */
     uint64_t damage; /* not intact, or torn: offset of the first byte without sense */
     const char *damage_why; /* "" if intact */
+    unsigned
+        version; /* of its format: 1, 2, or a later one, and then nothing in it was read; 0 none */
+    uint64_t
+        unknown; /* records that a later version of this library wrote, and that stay for it */
 };
 
 /* What sr_outbox_scan() calls; NULL: not. Non-zero ends the scan and is returned by it. */

@@ -58,22 +58,24 @@ static bool is_own(const struct node *node)
     return node->channel->number == SR_CHANNEL_OWN;
 }
 
-/* The text of a row as SR_PRIO_XID has it: the name, a comma, the row. */
-static bool with_name(struct sr_outbox *box, const struct node *node,
-                      struct sr_entry *entry)
+/* The name that the store keeps: protocol, colon, name. */
+static bool name_it(struct sr_outbox *box, const struct sr_channel *channel,
+                    struct sr_entry *entry)
 {
-    const struct sr_channel *channel = node->channel;
-    char *text = realloc(box->named, channel->len + 1u + node->len);
+    const char *protocol = channel->protocol->name;
+    size_t len = strlen(protocol);
+    char *name = box->named;
 
-    if (!text)
+    if (!name)
+        name = box->named = malloc(SR_STORE_CHANNEL_MAX);
+    if (!name)
         return false;
-    box->named = text;
-    memcpy(text, channel->name, channel->len);
-    text[channel->len] = ',';
-    memcpy(text + channel->len + 1, node->text, node->len);
-    entry->prio |= SR_PRIO_XID;
-    entry->row = text;
-    entry->len = channel->len + 1u + node->len;
+    memcpy(name, protocol, len);
+    name[len] = ':';
+    memcpy(name + len + 1, channel->name, channel->len);
+    entry->channel = channel->number;
+    entry->channel_name = name;
+    entry->channel_len = len + 1 + channel->len;
     return true;
 }
 
@@ -88,21 +90,25 @@ bool sr_box_to_entry(struct sr_outbox *box, const struct node *node,
         .row = node->text,
         .len = node->len,
     };
-    return is_own(node) || with_name(box, node, ret_entry);
+    return is_own(node) || name_it(box, node->channel, ret_entry);
 }
 
 int sr_box_from_entry(struct sr_outbox *box, const struct sr_entry *entry,
-                      struct sr_channel **ret_channel, size_t *ret_text)
+                      struct sr_channel **ret_channel)
 {
-    const char *comma = memchr(entry->row, ',', entry->len);
+    const char *name = entry->channel_name, *colon;
+    const struct sr_protocol *protocol;
+    size_t len;
 
-    *ret_text = 0;
     *ret_channel = sr_channels_at(&box->channels, SR_CHANNEL_OWN);
-    if (!(entry->prio & SR_PRIO_XID) || !comma ||
-        (size_t)(comma - entry->row) > SR_CHANNEL_NAME_MAX)
+    if (!entry->channel)
         return 0;
-    *ret_text = (size_t)(comma - entry->row) + 1;
-    return get(box, &sr_smartrest1, entry->row, *ret_text - 1, 0, ret_channel);
+    colon = memchr(name, ':', entry->channel_len);
+    len = colon ? (size_t)(colon - name) : 0;
+    protocol = colon ? sr_protocol_named(name, len) : NULL;
+    if (!protocol || entry->channel_len - len - 1 > SR_CHANNEL_NAME_MAX)
+        return SR_E_NOTFOUND;
+    return get(box, protocol, colon + 1, entry->channel_len - len - 1, 0, ret_channel);
 }
 
 /* --- for people ---------------------------------------------------------------- */

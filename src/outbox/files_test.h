@@ -24,33 +24,37 @@
 struct made_file {
     struct sr_segment_header header;
     uint8_t bytes[64 * 1024];
-    size_t len, last; /* of all; where the last record begins */
+    size_t len, last, text; /* of all; where the last record begins, and its text */
 };
 
 /* Number 0: the quarantine file. */
 static inline void begin_file(struct made_file *file, uint64_t number)
 {
     file->header = (struct sr_segment_header){
+        .version = SR_SEGMENT_VERSION,
         .content = number ? SR_CONTENT_LOG : SR_CONTENT_QUARANTINE,
         .salt = 0x5a17,
         .number = number,
         .base = 1,
         .boot_tag = 7,
+        .wall_ms = NOON,
     };
     memset(file->bytes, 0, sizeof file->bytes);
-    sr_segment_put_header(&file->header, file->bytes);
-    file->len = SR_SEGMENT_HEADER;
+    file->len = sr_segment_put_header(&file->header, file->bytes);
 }
 
 static inline void add_record(struct made_file *file, enum sr_record_kind kind,
                               const struct sr_entry *entry)
 {
     uint8_t *at = file->bytes + file->len;
+    size_t size, head;
 
-    assert_true(file->len + SR_RECORD_HEAD + entry->len + 8 < sizeof file->bytes);
+    assert_true(file->len + SR_RECORD_HEAD_MAX + entry->len + 8 < sizeof file->bytes);
+    head = sr_segment_put_record(&file->header, file->len, kind, entry, at, &size);
+    memcpy(at + head, entry->row, entry->len);
     file->last = file->len;
-    file->len += sr_segment_put_record(&file->header, file->len, kind, entry, at);
-    memcpy(at + SR_RECORD_HEAD, entry->row, entry->len);
+    file->text = file->len + head;
+    file->len += size;
 }
 
 /* Sent `seq` seconds after noon. */
@@ -72,6 +76,14 @@ static inline void add_row(struct made_file *file, uint64_t seq, const char *tex
     add_record(file, SR_RECORD_ROW, &entry);
 }
 
+static inline void add_channel(struct made_file *file, uint32_t number,
+                               const char *name)
+{
+    struct sr_entry entry = { .channel = number, .row = name, .len = strlen(name) };
+
+    add_record(file, SR_RECORD_CHANNEL, &entry);
+}
+
 /* Rows from `first` to `last` are done. */
 static inline void add_done(struct made_file *file, uint64_t first, uint64_t last)
 {
@@ -80,7 +92,8 @@ static inline void add_done(struct made_file *file, uint64_t first, uint64_t las
                                     .range = { { first, last } } };
     uint8_t bytes[SR_SNAPSHOT_MAX];
     struct sr_entry entry = { .row = (const char *)bytes,
-                              .len = sr_snapshot_encode(&snapshot, bytes) };
+                              .len =
+                                  sr_snapshot_encode(&file->header, &snapshot, bytes) };
 
     add_record(file, SR_RECORD_SNAPSHOT, &entry);
 }
@@ -88,7 +101,7 @@ static inline void add_done(struct made_file *file, uint64_t first, uint64_t las
 static inline void add_quarantined(struct made_file *file, uint64_t seq,
                                    const char *why, const char *text)
 {
-    static uint8_t bytes[SR_RECORD_TEXT_MAX];
+    static uint8_t bytes[SR_QUARANTINE_MAX];
     struct sr_entry entry = entry_of(seq, text);
 
     entry.len = sr_quarantine_encode(&entry, why, bytes);

@@ -142,17 +142,25 @@ bool sr_box_count_unreadable(struct sr_outbox *box)
     return true;
 }
 
-/* Returns 0; or SR_E_FULL or SR_E_NOMEM: later. */
+/* A row of a protocol that this program does not know: that of a later one, which has been rolled back.
+ * It stays on disk for that, and waits for nothing here. */
+static void leave(struct sr_outbox *box, const struct sr_entry *entry)
+{
+    box->disk_rows++;
+    box->disk_bytes += entry->len;
+    sr_box_tell_awaiting(box, entry->seq + 1, SR_FATE_STORED);
+}
+
+/* Returns 0; SR_E_FULL or SR_E_NOMEM: later; SR_E_NOTFOUND: never. */
 static int read_in(struct sr_outbox *box, const struct sr_entry *entry)
 {
     struct sr_channel *channel;
     struct node *node;
-    size_t text;
-    int rc = sr_box_from_entry(box, entry, &channel, &text);
+    int rc = sr_box_from_entry(box, entry, &channel);
 
     if (rc)
         return rc;
-    node = malloc(sizeof *node + entry->len - text);
+    node = malloc(sizeof *node + entry->len);
     if (!node)
         return SR_E_NOMEM;
     *node = (struct node){
@@ -161,12 +169,12 @@ static int read_in(struct sr_outbox *box, const struct sr_entry *entry)
         .boot_ms = entry->put.boot_ms,
         .boot_tag = entry->put.boot_tag,
         .channel = channel,
-        .len = (uint32_t)(entry->len - text),
+        .len = (uint32_t)entry->len,
         .ttl_s = entry->ttl_s,
         .prio = ((unsigned)entry->prio & (NODE_PRIO | SR_ROW_UNSTAMPED)) | SR_PRIO_BUF |
                 NODE_WRITTEN,
     };
-    memcpy(node->text, entry->row + text, node->len);
+    memcpy(node->text, entry->row, node->len);
     sr_channels_use(&box->channels, channel);
     if (box->awaiting && box->awaiting->seq == entry->seq)
         node->told = awaiting_pop(box);
@@ -217,7 +225,10 @@ static void read_gap(struct sr_outbox *box)
             return;
         }
         sr_box_tell_awaiting(box, entry.seq, SR_FATE_DAMAGED);
-        if (!is_under_way(box, entry.seq) && read_in(box, &entry))
+        rc = is_under_way(box, entry.seq) ? 0 : read_in(box, &entry);
+        if (rc == SR_E_NOTFOUND)
+            leave(box, &entry);
+        else if (rc)
             return;
         box->lo = entry.seq + 1;
     }

@@ -53,6 +53,11 @@ struct scan {
     size_t why_size;
 };
 
+/* Where the name of a channel is in the file; 0: nowhere. */
+struct name {
+    size_t offset, len;
+};
+
 /* One file while it is read. */
 struct look {
     struct scan *scan;
@@ -62,6 +67,8 @@ struct look {
     uint8_t *bytes;
     size_t len;
     struct sr_segment_reader reader;
+    struct name *names; /* by number */
+    size_t names_n;
     bool at_end;    /* of the log: what is written now is written to this file */
     unsigned looks; /* again, at damage */
 };
@@ -289,46 +296,49 @@ static bool all_zero(const uint8_t *bytes, size_t len)
     return true;
 }
 
-enum { HEAD_KIND = 6 }; /* where it stands in the head; before it the length, 2 bytes */
-
 /* Could the head be the beginning of one, and zeros from there on? */
-static bool is_head_begun(const uint8_t *head, size_t len)
+static bool is_head_begun(const struct sr_segment_header *header, const uint8_t *head,
+                          size_t len)
 {
-    if (len > HEAD_KIND && !all_zero(head + HEAD_KIND, len - HEAD_KIND))
-        return head[HEAD_KIND] >= SR_RECORD_ROW &&
-               head[HEAD_KIND] <= SR_RECORD_QUARANTINE;
-    return !all_zero(head, len < HEAD_KIND ? len : HEAD_KIND);
+    size_t kind = header->version == 1 ? 6 : 7; /* where it stands */
+
+    if (len > kind && !all_zero(head + kind, len - kind))
+        return sr_segment_is_kind(header, head);
+    return !all_zero(head, len < kind ? len : kind);
 }
 
 /* Is the end of the text there? Then so was all of it once, and a byte is wrong. */
-static bool is_text_whole(const uint8_t *head, size_t len)
+static bool is_text_whole(const struct sr_segment_header *header, const uint8_t *head)
 {
+    size_t least = sr_segment_head_min(header);
+    size_t len = sr_segment_record_len(header, head);
+    unsigned kind = head[header->version == 1 ? 6 : 7];
     struct sr_segment_record record = { .kind = SR_RECORD_SNAPSHOT };
     struct sr_snapshot snapshot;
 
-    if (head[HEAD_KIND] != SR_RECORD_SNAPSHOT) /* what a row ends in is no NUL */
-        return head[HEAD_KIND] && (len == 0 || head[SR_RECORD_HEAD + len - 1] != 0);
-    record.entry.row = (const char *)head + SR_RECORD_HEAD;
-    record.entry.len = len;
-    return sr_snapshot_decode(&record, &snapshot) == 0;
+    if (kind != SR_RECORD_SNAPSHOT) /* what a row ends in is no NUL */
+        return kind && (len == least || head[len - 1] != 0);
+    record.entry.row = (const char *)head + least;
+    record.entry.len = len - least;
+    return sr_snapshot_decode(header, &record, &snapshot) == 0;
 }
 
 /* Is what lies behind the damage the beginning of one record, and then nothing? */
 static bool is_half_written(const struct look *look)
 {
+    const struct sr_segment_header *header = &look->reader.header;
     const uint8_t *head = look->bytes + look->reader.offset;
-    size_t rest = look->len - look->reader.offset, size, text_len;
+    size_t rest = look->len - look->reader.offset, size;
+    size_t least = sr_segment_head_min(header);
 
-    if (!look->at_end ||
-        !is_head_begun(head, rest < SR_RECORD_HEAD ? rest : SR_RECORD_HEAD))
+    if (!look->at_end || !is_head_begun(header, head, rest < least ? rest : least))
         return false;
-    if (rest <= SR_RECORD_HEAD)
+    if (rest <= least)
         return true;
-    size = sr_segment_record_size(head);
-    text_len = (size_t)(head[HEAD_KIND - 2] | head[HEAD_KIND - 1] << 8);
-    if (size < rest && !all_zero(head + size, rest - size))
+    size = sr_segment_record_size(header, head);
+    if (size < rest && !header->before_number && !all_zero(head + size, rest - size))
         return false;
-    return SR_RECORD_HEAD + text_len > rest || !is_text_whole(head, text_len);
+    return sr_segment_record_len(header, head) > rest || !is_text_whole(header, head);
 }
 
 /* A file that is written to grows. */
@@ -402,13 +412,50 @@ static int next_record(struct look *look, struct sr_segment_record *ret_record)
     return rc;
 }
 
+/* Returns 0 or SR_E_NOMEM. */
+static int note_name(struct look *look, const struct sr_entry *entry)
+{
+    if (entry->channel > look->names_n) {
+        size_t n = entry->channel + look->names_n;
+        struct name *names = realloc(look->names, n * sizeof *names);
+
+        if (!names)
+            return SR_E_NOMEM;
+        memset(names + look->names_n, 0, (n - look->names_n) * sizeof *names);
+        look->names = names;
+        look->names_n = n;
+    }
+    look->names[entry->channel - 1] =
+        (struct name){ (size_t)((const uint8_t *)entry->row - look->bytes),
+                       entry->len };
+    return 0;
+}
+
+/* "" for the agent's own collection; "?" where damage took the name. */
+static void find_name(const struct look *look, const struct sr_segment_record *record,
+                      char name[SR_CHANNEL_TEXT_MAX + 1])
+{
+    uint32_t number = record->entry.channel;
+    const struct name *found;
+
+    sr_segment_channel(record, name);
+    if (!number || *name)
+        return;
+    found = number <= look->names_n ? &look->names[number - 1] : NULL;
+    memcpy(name, "?", 2);
+    if (!found || !found->offset)
+        return;
+    memcpy(name, look->bytes + found->offset, found->len);
+    name[found->len] = '\0';
+}
+
 static int show_row(struct look *look, const struct sr_segment_record *record)
 {
     const struct sr_outbox_visitor *visitor = look->scan->visitor;
     const struct sr_entry *entry = &record->entry;
     struct sr_stored_file *file = &look->file;
     bool quarantined = record->kind == SR_RECORD_QUARANTINE, done = false;
-    char why[SR_QUARANTINE_WHY_MAX + 1] = "";
+    char why[SR_QUARANTINE_WHY_MAX + 1] = "", channel[SR_CHANNEL_TEXT_MAX + 1];
     int rc = quarantined ? 0 : is_done(look->scan, entry->seq, &done);
 
     if (rc)
@@ -421,20 +468,21 @@ static int show_row(struct look *look, const struct sr_segment_record *record)
     file->done += done;
     if (!visitor->row)
         return 0;
-    return visitor->row(
-        visitor->arg,
-        &(struct sr_stored_row){ .seq = entry->seq,
-                                 .prio = entry->prio & (SR_PRIO_BUF | SR_PRIO_XID),
-                                 .ttl_s = entry->ttl_s,
-                                 .wall_ms = entry->put.wall_ms,
-                                 .stamped = !(entry->prio & SR_ROW_UNSTAMPED),
-                                 .done = done,
-                                 .quarantined = quarantined,
-                                 .why = why,
-                                 .text = entry->row,
-                                 .len = entry->len,
-                                 .file = file->name,
-                                 .offset = record->offset });
+    find_name(look, record, channel);
+    return visitor->row(visitor->arg, &(struct sr_stored_row){
+                                          .seq = entry->seq,
+                                          .prio = entry->prio & SR_PRIO_BUF,
+                                          .ttl_s = entry->ttl_s,
+                                          .wall_ms = entry->put.wall_ms,
+                                          .stamped = !(entry->prio & SR_ROW_UNSTAMPED),
+                                          .done = done,
+                                          .quarantined = quarantined,
+                                          .why = why,
+                                          .text = entry->row,
+                                          .len = entry->len,
+                                          .file = file->name,
+                                          .offset = record->offset,
+                                          .channel = channel });
 }
 
 static int take_record(struct look *look, const struct sr_segment_record *record)
@@ -445,11 +493,15 @@ static int take_record(struct look *look, const struct sr_segment_record *record
     if (record->kind == SR_RECORD_SNAPSHOT && !scan->visitor) {
         struct sr_snapshot snapshot;
 
-        if (sr_snapshot_decode(record, &snapshot) == 0) {
+        if (sr_snapshot_decode(&look->reader.header, record, &snapshot) == 0) {
             scan->done = snapshot;
             scan->know_done = true;
         }
     }
+    if (record->kind == SR_RECORD_CHANNEL)
+        return note_name(look, &record->entry);
+    if (record->kind == SR_RECORD_UNKNOWN)
+        look->file.unknown++;
     if (scan->visitor &&
         record->kind == (quarantine ? SR_RECORD_QUARANTINE : SR_RECORD_ROW))
         return show_row(look, record);
@@ -475,6 +527,9 @@ static int open_segment(struct look *look)
             return SR_E_END;
         }
     }
+    look->file.version = rc == SR_E_END ? 0 : look->reader.header.version;
+    if (rc == SR_E_STATE) /* of a later version: nothing is wrong with it */
+        return SR_E_END;
     if (rc == 0 && (look->reader.header.content != content ||
                     look->reader.header.number != look->number)) {
         damage(look, 0, "a file with the name of another");
@@ -551,6 +606,7 @@ static int scan_file(struct scan *scan, const struct listed *listed)
     rc = look_into(&look);
     close(look.fd);
     free(look.bytes);
+    free(look.names);
     return rc;
 }
 

@@ -11,10 +11,13 @@
 /* --- helpers ------------------------------------------------------------ */
 
 enum { SEGMENT = 16 * 1024, ROWS_MAX = 64, FILES_MAX = 16 };
+/* A row of make_rows(): a head of 14 bytes, a text of 5, a zero. */
+enum { RECORD = 20, PAD = 1 };
 
 struct seen_row {
     struct sr_stored_row is;
     char text[64], why[64], file[64];
+    char channel[64];
 };
 struct seen_file {
     struct sr_stored_file is;
@@ -59,6 +62,7 @@ static int on_row(void *arg, const struct sr_stored_row *row)
     seen->text[row->len] = '\0';
     snprintf(seen->why, sizeof seen->why, "%s", row->why);
     snprintf(seen->file, sizeof seen->file, "%s", row->file);
+    snprintf(seen->channel, sizeof seen->channel, "%s", row->channel);
     return fx->stop_at_row && fx->rows == (size_t)fx->stop_at_row ? fx->answer : 0;
 }
 
@@ -128,16 +132,18 @@ static void tells_all_about_a_row(void **state)
     struct fixture *fx = *state;
     struct sr_entry entry = entry_of(41, "200,a");
 
-    entry.prio = SR_PRIO_BUF | SR_PRIO_XID;
     entry.ttl_s = 3600;
+    entry.channel = 3;
     begin_file(&fx->made, 1);
     add_row(&fx->made, 40, "100,x");
+    add_channel(&fx->made, 3, "smartrest1:xid");
     add_record(&fx->made, SR_RECORD_ROW, &entry);
     save_file(&fx->made, fx->dir, SEGMENT);
     scan_well(fx);
     expect_rows(fx, "40 41");
     assert_int_equal(fx->row[0].is.prio, SR_PRIO_BUF);
-    assert_int_equal(fx->row[1].is.prio, SR_PRIO_BUF | SR_PRIO_XID);
+    assert_string_equal(fx->row[0].channel, "");
+    assert_string_equal(fx->row[1].channel, "smartrest1:xid");
     assert_int_equal(fx->row[1].is.ttl_s, 3600);
     assert_int_equal(fx->row[1].is.wall_ms, NOON + 41000);
     assert_true(fx->row[1].is.stamped);
@@ -348,7 +354,7 @@ static void looking_changes_nothing(void **state)
     struct stat before, after;
 
     make_rows(fx, 3);
-    fx->made.bytes[fx->made.last + 40] ^= 1;
+    fx->made.bytes[fx->made.text] ^= 1;
     save_file(&fx->made, fx->dir, SEGMENT);
     in_dir(fx, "0000000001.seg", path);
     assert_int_equal(chmod(path, 0400), 0);
@@ -369,13 +375,13 @@ static void rows_behind_damage_are_found(void **state)
     struct fixture *fx = *state;
 
     make_rows(fx, 5);
-    fx->made.bytes[SR_SEGMENT_HEADER + 40 + 35] ^= 4; /* the text of row 2 */
+    fx->made.bytes[SR_SEGMENT_HEADER + RECORD + 15] ^= 4; /* the text of row 2 */
     save_file(&fx->made, fx->dir, SEGMENT);
     scan_well(fx);
     expect_rows(fx, "1 3 4 5");
     assert_false(fx->file[0].is.intact);
     assert_false(fx->file[0].is.torn);
-    assert_int_equal(fx->file[0].is.damage, SR_SEGMENT_HEADER + 40);
+    assert_int_equal(fx->file[0].is.damage, SR_SEGMENT_HEADER + RECORD);
     assert_string_equal(fx->file[0].why, "wrong checksum of a record");
 }
 
@@ -386,7 +392,8 @@ static void every_wrong_byte_is_noticed(void **state)
 
     make_rows(fx, 3);
     for (size_t at = 0; at < fx->made.len; at++) {
-        bool padding = at >= SR_SEGMENT_HEADER && (at - SR_SEGMENT_HEADER) % 40 >= 37;
+        bool padding = at >= SR_SEGMENT_HEADER &&
+                       (at - SR_SEGMENT_HEADER) % RECORD >= RECORD - PAD;
 
         fx->made.bytes[at] ^= 0x10;
         save_file(&fx->made, fx->dir, 0);
@@ -408,7 +415,7 @@ static void a_half_written_row_at_the_end_is_no_damage(void **state)
 
     make_rows(fx, 3);
     whole = fx->made;
-    for (size_t end = whole.last + 1; end < whole.last + 36; end++)
+    for (size_t end = whole.last + 1; end < whole.text + 4; end++)
         for (int preallocated = 0; preallocated < 2; preallocated++) {
             memset(fx->made.bytes + end, 0, whole.len - end);
             fx->made.len = end;
@@ -429,7 +436,7 @@ static void a_half_written_snapshot_is_no_damage(void **state)
 
     make_rows(fx, 2);
     add_done(&fx->made, 1, 1);
-    memset(fx->made.bytes + fx->made.len - 10, 0, 10);
+    memset(fx->made.bytes + fx->made.len - 18, 0, 18);
     save_file(&fx->made, fx->dir, SEGMENT);
     scan_well(fx);
     expect_rows(fx, "1 2");
@@ -442,7 +449,7 @@ static void a_wrong_byte_in_the_last_snapshot_is_damage(void **state)
 
     make_rows(fx, 2);
     add_done(&fx->made, 1, 1);
-    fx->made.bytes[fx->made.last + SR_RECORD_HEAD + 8] ^= 1;
+    fx->made.bytes[fx->made.text + 24] ^= 1;
     save_file(&fx->made, fx->dir, SEGMENT);
     scan_well(fx);
     assert_false(fx->file[0].is.intact);
@@ -453,7 +460,7 @@ static void half_written_in_an_older_file_is_damage(void **state)
     struct fixture *fx = *state;
 
     make_rows(fx, 3);
-    memset(fx->made.bytes + fx->made.last + 34, 0, 6);
+    memset(fx->made.bytes + fx->made.text + 2, 0, 6);
     save_file(&fx->made, fx->dir, SEGMENT);
     begin_file(&fx->made, 2);
     add_row(&fx->made, 4, "100,4");

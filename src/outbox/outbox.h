@@ -42,10 +42,7 @@ struct sr_outbox_stats {
 /* What a row costs besides its text; one with a delivery callback a little more, which stays in
  * memory while the row is on disk only. */
 extern const size_t sr_outbox_overhead;
-enum {
-    SR_OUTBOX_ROW_MAX = 256 * 1024, /* bytes of text */
-    SR_STORED_ROW_MAX = 65535 /* the same of a buffered row, with its channel's name */
-};
+enum { SR_OUTBOX_ROW_MAX = SR_STORE_ROW_MAX }; /* bytes of text */
 /* Beside enum sr_prio in sr_entry.prio: SR_NOW in it waits for the clock. */
 enum { SR_ROW_UNSTAMPED = 0x80 };
 
@@ -105,7 +102,7 @@ struct sr_outbox_row {
 /* Copies the row. SR_NOW in it becomes the time; or stays until take if the clock is not right yet.
  * *ret_due is set if this was the first row to wait, or the one that made a batch full: who
  * sends should look; or if a fate, a loss or news of the disk are to be told.
- * Returns 0; SR_E_TOOBIG, larger than the bound, than SR_OUTBOX_ROW_MAX or SR_STORED_ROW_MAX;
+ * Returns 0; SR_E_TOOBIG, larger than a bound, or than SR_OUTBOX_ROW_MAX;
  * SR_E_FULL, by policy, or since all room is taken by rows that must stay and by callbacks of rows on
  * disk, or too many fates are not told yet, or too many channels are in use; SR_E_INVAL, no such channel;
  * SR_E_STATE, closed; SR_E_NOMEM: then nothing changed. A row dropped by SR_DROP_NEWEST returns

@@ -80,7 +80,7 @@ struct sr_outbox {
     size_t batch_rows, batch_bytes;
     bool asleep, closed;
 
-    char *scratch, *named; /* a row with its time; with its channel's name */
+    char *scratch, *named; /* a row with its time; its channel's name */
 
     struct sr_channels channels;
     struct list waiting[LISTS];
@@ -177,9 +177,10 @@ int sr_box_channel_of(struct sr_outbox *box, const struct sr_outbox_row *row,
 /* The entry as the store keeps it, until the next call; false without memory. */
 bool sr_box_to_entry(struct sr_outbox *box, const struct node *node,
                      struct sr_entry *ret_entry);
-/* And back: its channel, and where its text begins. Returns 0, SR_E_FULL, SR_E_NOMEM. */
+/* And back: its channel. Returns 0; SR_E_FULL; SR_E_NOMEM; SR_E_NOTFOUND, of a protocol that is not
+ * known here. */
 int sr_box_from_entry(struct sr_outbox *box, const struct sr_entry *entry,
-                      struct sr_channel **ret_channel, size_t *ret_text);
+                      struct sr_channel **ret_channel);
 /* The beginning of a row for people. */
 void sr_node_show(const struct node *node, char *text, size_t size);
 

@@ -230,8 +230,8 @@ static int admit(struct sr_outbox *box, const struct sr_outbox_row *row,
     rc = sr_box_channel_of(box, row, &node->channel);
     if (rc)
         return rc;
-    if (class == SR_CLASS_BUFFERED &&
-        node->channel->len + 1u + node->len > SR_STORED_ROW_MAX)
+    if (class == SR_CLASS_BUFFERED && box->dir &&
+        node->len > sr_store_row_max(box->options.cap))
         return SR_E_TOOBIG;
     date(box, node);
     if (box->asleep && class == SR_CLASS_VOLATILE)

@@ -22,6 +22,7 @@ static void make_snapshot(const struct sr_store *store, struct sr_snapshot *snap
 }
 
 struct sr_entry sr_store_snapshot(const struct sr_store *store,
+                                  const struct sr_segment_header *header,
                                   uint8_t bytes[SR_SNAPSHOT_MAX])
 {
     struct sr_snapshot snapshot;
@@ -29,18 +30,21 @@ struct sr_entry sr_store_snapshot(const struct sr_store *store,
     make_snapshot(store, &snapshot);
     return (struct sr_entry){ .seq = store->next_seq,
                               .row = (const char *)bytes,
-                              .len = sr_snapshot_encode(&snapshot, bytes) };
+                              .len = sr_snapshot_encode(header, &snapshot, bytes) };
 }
 
 static int try_snapshot(struct sr_store *store)
 {
     uint8_t bytes[SR_SNAPSHOT_MAX];
-    struct sr_entry entry = sr_store_snapshot(store, bytes);
+    struct sr_instant last = sr_store_last_instant(store);
     struct segment *segment = sr_store_active(store);
+    struct sr_entry entry = { .len = 0 };
     int rc;
 
-    if (!segment || segment->end + SR_RECORD_HEAD + entry.len > segment->size)
-        return sr_store_rotate(store, sr_store_last_tag(store), store->next_seq);
+    if (segment)
+        entry = sr_store_snapshot(store, &segment->header, bytes);
+    if (!segment || segment->end + SR_RECORD_HEAD_MAX + entry.len > segment->size)
+        return sr_store_rotate(store, &last, store->next_seq);
     rc = sr_store_write_record(store, SR_RECORD_SNAPSHOT, &entry);
     if (!rc)
         sr_sync_wrote(store, 0, false);
@@ -63,11 +67,11 @@ void sr_store_write_snapshot(struct sr_store *store)
 
 int sr_store_probe(struct sr_store *store)
 {
+    struct sr_instant last = sr_store_last_instant(store);
     int rc = sr_store_heal(store);
 
     if (!rc)
-        rc = sr_store_make_room(store, PROBE, sr_store_last_tag(store), store->next_seq,
-                                true);
+        rc = sr_store_make_room(store, PROBE, &last, store->next_seq, true);
     if (rc && rc != SR_E_FULL) /* the bound is no fault of the disk */
         return rc;
     sr_store_write_snapshot(store);

@@ -30,6 +30,9 @@ static int copy_segment(struct sr_store *store, size_t index, uint64_t safe)
             continue;
         suspects.live++;
         suspects.live_bytes += entry->len;
+        rc = sr_store_find_name(store, &store->segments[index], &record);
+        if (rc)
+            return rc;
         rc = sr_store_put(store, entry, true);
         if (rc)
             return rc;
@@ -81,13 +84,15 @@ int sr_store_heal(struct sr_store *store)
 {
     uint64_t safe;
     size_t old = store->count;
+    struct sr_instant last;
     int rc;
 
     if (!sr_sync_failed(store, &safe))
         return 0;
     store->heal_next_ms = sr_store_now_ms() + STORE_HEAL_MS;
     store->healing = true;
-    rc = sr_store_rotate(store, sr_store_last_tag(store), safe + 1);
+    last = sr_store_last_instant(store);
+    rc = sr_store_rotate(store, &last, safe + 1);
     if (rc) { /* nothing was copied: what there is stays */
         store->healing = false;
         return rc;

@@ -35,7 +35,7 @@ int sr_store_fail_segment(const struct sr_store *store, uint64_t number,
 int sr_store_write(struct sr_store *store, int fd, const struct iovec *parts, int count,
                    uint64_t offset)
 {
-    struct iovec rest[3];
+    struct iovec rest[STORE_PARTS];
     struct iovec *at = rest;
 
     memcpy(rest, parts, (size_t)count * sizeof *parts);

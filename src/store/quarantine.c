@@ -20,8 +20,9 @@ struct quarantine {
     int fd;
     struct sr_segment_header header;
     uint8_t *bytes;
-    size_t len, end; /* of the file; of what is intact in it */
-    uint8_t *image;  /* what is to be written, from `at` on */
+    size_t len, end;  /* of the file; of what is intact in it */
+    uint8_t *content; /* of a record */
+    uint8_t *image;   /* what is to be written, from `at` on */
     size_t at, size;
     uint64_t older; /* rows that are not in the image any more */
 };
@@ -63,7 +64,7 @@ static int parse(struct quarantine *q)
     while ((rc = sr_segment_next(&reader, &record)) == 0)
         if (record.kind != SR_RECORD_QUARANTINE)
             return SR_E_CORRUPT;
-    q->end = (reader.offset + 7) / 8 * 8;
+    q->end = reader.offset + (0 - reader.offset) % sr_segment_grain(&q->header);
     return rc == SR_E_END ? 0 : rc;
 }
 
@@ -96,75 +97,127 @@ static int load(struct quarantine *q, size_t max)
 
 /* The newest records that have no more than `room` bytes: offset of the first of them. Those before
  * it are what it costs. */
-static size_t newest(struct quarantine *q, size_t room)
+static size_t newest(struct quarantine *q, const struct sr_segment_header *header,
+                     size_t room)
 {
-    size_t at = SR_SEGMENT_HEADER;
+    size_t at = sr_segment_begin(header);
 
     for (; at < q->end && q->end - at > room; q->older++)
-        at += sr_segment_record_size(q->bytes + at);
+        at += sr_segment_record_size(header, q->bytes + at);
     return at;
 }
 
 static void add(struct quarantine *q, const struct sr_entry *entry)
 {
     uint8_t *head = q->image + q->size;
-    size_t size = sr_segment_put_record(&q->header, q->at + q->size,
-                                        SR_RECORD_QUARANTINE, entry, head);
+    size_t size, len = sr_segment_put_record(&q->header, q->at + q->size,
+                                             SR_RECORD_QUARANTINE, entry, head, &size);
 
-    memcpy(head + SR_RECORD_HEAD, entry->row, entry->len);
-    memset(head + SR_RECORD_HEAD + entry->len, 0, size - SR_RECORD_HEAD - entry->len);
+    memcpy(head + len, entry->row, entry->len);
+    memset(head + len + entry->len, 0, size - len - entry->len);
     q->size += size;
 }
 
-/* Moves records on to the image. Their checksums depend on where they are. */
-static void add_old(struct quarantine *q, size_t from)
+/* The row with its reason as the content of a record. */
+static struct sr_entry encode(struct quarantine *q, const struct sr_entry *entry,
+                              const char *why)
 {
-    const struct sr_segment_header before = q->header;
+    struct sr_entry whole = *entry;
+
+    whole.row = (const char *)q->content;
+    whole.len = sr_quarantine_encode(entry, why, q->content);
+    whole.channel = 0; /* its name is in the content */
+    return whole;
+}
+
+/* Moves records on to the image. Their checksums depend on where they are. */
+static void add_old(struct quarantine *q, const struct sr_segment_header *before,
+                    size_t from)
+{
     struct sr_segment_record record;
+    char name[SR_CHANNEL_TEXT_MAX + 1], reason[SR_QUARANTINE_WHY_MAX + 1];
     const char *why;
 
-    q->header.salt++;
-    while (from < q->end && sr_segment_decode(&before, q->bytes + from, q->end - from,
+    while (from < q->end && sr_segment_decode(before, q->bytes + from, q->end - from,
                                               from, &record, &why) == 0) {
-        struct sr_entry *entry = &record.entry;
+        struct sr_entry whole;
 
-        entry->row -= 1 + record.why_len;
-        entry->len += 1 + record.why_len;
-        add(q, entry);
+        record.entry.channel_len = sr_segment_channel(&record, name);
+        record.entry.channel_name = name;
+        memcpy(reason, record.why, record.why_len);
+        reason[record.why_len] = '\0';
+        whole = encode(q, &record.entry, reason);
+        add(q, &whole);
         from += record.size;
     }
 }
 
-/* The image: the new record only; or a new file, if there was none or it would get too
- * large: then with the newer half of the old one, which is less if `max` is less now. */
-static int make_image(struct quarantine *q, const struct sr_entry *entry, size_t max)
+static size_t size_of(const struct quarantine *q, const struct sr_entry *whole)
 {
-    size_t size = (SR_RECORD_HEAD + entry->len + 7) / 8 * 8;
-    size_t from = q->end, room = max / 2;
+    uint8_t head[SR_RECORD_HEAD_MAX];
+    size_t size;
 
+    sr_segment_put_record(&q->header, 0, SR_RECORD_QUARANTINE, whole, head, &size);
+    return size;
+}
+
+static void begin_header(struct quarantine *q, const struct sr_entry *entry)
+{
+    uint32_t salt = q->end
+                        ? q->header.salt + 1
+                        : (uint32_t)entry->put.wall_ms ^ (uint32_t)entry->put.boot_ms;
+
+    q->header = (struct sr_segment_header){ .version = SR_SEGMENT_VERSION,
+                                            .content = SR_CONTENT_QUARANTINE,
+                                            .salt = salt,
+                                            .boot_tag = entry->put.boot_tag,
+                                            .wall_ms = entry->put.wall_ms,
+                                            .boot_ms = entry->put.boot_ms };
+}
+
+/* With the newer half of the old one, which is less if `max` is less now. */
+static int begin_anew(struct quarantine *q, const struct sr_entry *entry,
+                      const struct sr_entry *whole, size_t max)
+{
+    const struct sr_segment_header before = q->header;
+    size_t size, from = 0, room = max / 2;
+
+    begin_header(q, entry);
+    size = size_of(q, whole);
     if (SR_SEGMENT_HEADER + size > max)
         return SR_E_TOOBIG;
-    q->image = malloc(SR_SEGMENT_HEADER + q->end + size);
+    if (room > max - SR_SEGMENT_HEADER - size)
+        room = max - SR_SEGMENT_HEADER - size;
+    if (q->end)
+        from = newest(q, &before, room);
+    q->at = 0;
+    q->size = sr_segment_put_header(&q->header, q->image);
+    if (from < q->end)
+        add_old(q, &before, from);
+    return 0;
+}
+
+/* The image: the new record only; or a new file, if there was none, or one of version 1, or it would
+ * get too large. */
+static int make_image(struct quarantine *q, const struct sr_entry *entry,
+                      const char *why, size_t max)
+{
+    struct sr_entry whole = encode(q, entry, why);
+    int rc = 0;
+
+    /* Version 1 has the longer head, but X-Ids are without "smartrest1:". */
+    q->image = malloc(SR_SEGMENT_HEADER + q->end + q->end / 2 + SR_RECORD_HEAD_MAX +
+                      whole.len + 8);
     if (!q->image)
         return SR_E_NOMEM;
     q->at = q->end;
-    if (q->end == 0 || q->end + size > max) {
-        if (room > max - SR_SEGMENT_HEADER - size)
-            room = max - SR_SEGMENT_HEADER - size;
-        from = q->end ? newest(q, room) : 0;
-        q->at = 0;
-        q->size = SR_SEGMENT_HEADER;
-        if (from < q->end)
-            add_old(q, from);
-        q->header.content = SR_CONTENT_QUARANTINE;
-        q->header.boot_tag = entry->put.boot_tag;
-        if (q->end == 0)
-            q->header.salt =
-                (uint32_t)entry->put.wall_ms ^ (uint32_t)entry->put.boot_ms;
-        sr_segment_put_header(&q->header, q->image);
-    }
-    add(q, entry);
-    return 0;
+    if (q->end == 0 || q->header.version != SR_SEGMENT_VERSION ||
+        q->end + size_of(q, &whole) > max)
+        rc = begin_anew(q, entry, &whole, max);
+    whole = encode(q, entry, why);
+    if (!rc)
+        add(q, &whole);
+    return rc;
 }
 
 /* Behind the old ones. If it fails, what is there already is cut off. */
@@ -218,18 +271,15 @@ int sr_store_quarantine(struct sr_store *store, const struct sr_entry *entry,
                         const char *why, size_t max)
 {
     struct quarantine q = { .store = store, .fd = -1 };
-    uint8_t *content = malloc(SR_RECORD_TEXT_MAX);
-    struct sr_entry whole = *entry;
     int rc;
 
     store->quarantine_cost = (struct sr_quarantine_cost){ 0 };
-    if (!content)
+    q.content = malloc(SR_QUARANTINE_MAX);
+    if (!q.content)
         return SR_E_NOMEM;
-    whole.row = (const char *)content;
-    whole.len = sr_quarantine_encode(entry, why, content);
     rc = load(&q, max);
     if (!rc)
-        rc = make_image(&q, &whole, max);
+        rc = make_image(&q, entry, why, max);
     if (!rc)
         rc = write_image(&q);
     if (!rc)
@@ -238,7 +288,7 @@ int sr_store_quarantine(struct sr_store *store, const struct sr_entry *entry,
         close(q.fd);
     free(q.bytes);
     free(q.image);
-    free(content);
+    free(q.content);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,6 +51,17 @@ static int open_window(struct sr_store *store, uint64_t number)
     return 0;
 }
 
+static int make_window(struct window *window, size_t room)
+{
+    uint8_t *bytes = realloc(window->bytes, room);
+
+    if (!bytes)
+        return SR_E_NOMEM;
+    window->bytes = bytes;
+    window->room = room;
+    return 0;
+}
+
 /* Has the window `need` bytes from `offset` on? Reads them and some more, but nothing behind
  * the segment's end, which may yet change. */
 static int load(struct sr_store *store, const struct segment *segment, uint32_t offset,
@@ -65,6 +77,8 @@ static int load(struct sr_store *store, const struct segment *segment, uint32_t 
         return rc;
     if (offset >= window->offset && offset + need <= window->offset + window->len)
         return 0;
+    if (ahead > window->room && make_window(window, ahead))
+        return SR_E_NOMEM;
     window->offset = offset;
     window->len = sr_store_pread(store, window->fd, window->bytes,
                                  ahead < rest ? ahead : rest, offset, &err);
@@ -82,21 +96,84 @@ int sr_store_read(struct sr_store *store, const struct segment *segment,
 {
     struct window *window = &store->window;
     size_t rest = segment->end - offset, size;
+    size_t head = sr_segment_head_min(&segment->header);
     const char *why;
     int rc;
 
-    if (rest < SR_RECORD_HEAD)
+    if (rest < head)
         return SR_E_CORRUPT;
-    rc = load(store, segment, offset, SR_RECORD_HEAD);
+    rc = load(store, segment, offset, head);
     if (rc)
         return rc;
-    size = sr_segment_record_size(window->bytes + (offset - window->offset));
+    size = sr_segment_record_size(&segment->header,
+                                  window->bytes + (offset - window->offset));
     rc = load(store, segment, offset, size < rest ? size : rest);
     if (rc)
         return rc;
     rc = sr_segment_decode(&segment->header, window->bytes + (offset - window->offset),
                            size < rest ? size : rest, offset, ret_record, &why);
     return rc == SR_E_END ? SR_E_CORRUPT : rc; /* before the end there is no end */
+}
+
+/* --- names of channels ---------------------------------------------------------------- */
+
+bool sr_store_has_name(const struct segment *segment,
+                       const struct sr_segment_record *record)
+{
+    uint32_t number = record->entry.channel;
+
+    return number == 0 || record->bare_xid ||
+           (number <= segment->channel_count && segment->channels[number - 1]);
+}
+
+/* The window is open on the segment, since the row was read there. */
+static int read_name(struct sr_store *store, const struct segment *segment,
+                     uint32_t number)
+{
+    uint32_t offset =
+        number <= segment->channel_count ? segment->channels[number - 1] : 0;
+    struct sr_segment_record named;
+    const char *why;
+    uint8_t bytes[SR_RECORD_HEAD_MAX + SR_CHANNEL_TEXT_MAX];
+    size_t got;
+    int err;
+
+    if (!offset)
+        return SR_E_CORRUPT;
+    if (store->name_segment == segment->header.number && store->name_offset == offset)
+        return 0;
+    store->name_segment = 0;
+    got = sr_store_pread(store, store->window.fd, bytes, sizeof bytes, offset, &err);
+    if (sr_segment_decode(&segment->header, bytes, got, offset, &named, &why) ||
+        named.kind != SR_RECORD_CHANNEL || named.entry.channel != number)
+        return err && !is_lost(err) ? SR_E_NOMEM : SR_E_CORRUPT;
+    memcpy(store->name, named.entry.row, named.entry.len);
+    store->name[named.entry.len] = '\0';
+    store->name_len = named.entry.len;
+    store->name_segment = segment->header.number;
+    store->name_offset = offset;
+    return 0;
+}
+
+int sr_store_find_name(struct sr_store *store, const struct segment *segment,
+                       struct sr_segment_record *record)
+{
+    struct sr_entry *entry = &record->entry;
+    int rc;
+
+    if (!entry->channel)
+        return 0;
+    if (record->bare_xid) {
+        store->name_segment = 0;
+        store->name_len = sr_segment_channel(record, store->name);
+    } else {
+        rc = read_name(store, segment, entry->channel);
+        if (rc)
+            return rc;
+    }
+    entry->channel_name = store->name;
+    entry->channel_len = store->name_len;
+    return 0;
 }
 
 /* --- finding ------------------------------------------------------------------------ */
@@ -128,7 +205,8 @@ uint32_t sr_store_seek(const struct segment *segment, uint64_t seq)
         else
             high = middle;
     }
-    return low > 0 ? segment->marks[low - 1].offset : SR_SEGMENT_HEADER;
+    return low > 0 ? segment->marks[low - 1].offset
+                   : (uint32_t)sr_segment_begin(&segment->header);
 }
 
 static bool is_row(const struct segment *segment,
@@ -225,6 +303,9 @@ static int find_in(struct sr_store *store, const struct segment *segment, uint64
             continue;
         done = sr_ranges_find(&store->done, record.entry.seq);
         if (!done) {
+            rc = sr_store_find_name(store, segment, &record);
+            if (rc)
+                return rc;
             store->at_number = segment->header.number;
             store->at_offset = offset;
             store->at_seq = record.entry.seq;

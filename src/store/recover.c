@@ -252,15 +252,17 @@ static int fill(struct sr_store *store, struct file *file,
                 const struct sr_segment_header *header, size_t from, size_t to)
 {
     while (from < to) {
-        size_t len = to - from - SR_RECORD_HEAD, most = SR_RECORD_TEXT_MAX / 8 * 8;
+        size_t least = sr_segment_head_min(header), most = SR_VOID_MAX, size;
+        size_t len = to - from - least;
         uint8_t *head = file->bytes + from;
-        struct iovec part = { head, SR_RECORD_HEAD };
-        struct sr_entry entry = { .row = (const char *)head + SR_RECORD_HEAD };
+        struct iovec part = { head, least };
+        struct sr_entry entry = { .row = (const char *)head + least };
 
         if (len > most) /* and leave room for another head */
-            len = len - most < SR_RECORD_HEAD ? most - SR_RECORD_HEAD : most;
+            len = len - most < least ? most - least : most;
         entry.len = len;
-        from += sr_segment_put_record(header, from, SR_RECORD_VOID, &entry, head);
+        sr_segment_put_record(header, from, SR_RECORD_VOID, &entry, head, &size);
+        from += size;
         if (sr_store_write(store, file->fd, &part, 1, (uint64_t)(head - file->bytes)))
             return sr_store_fail(store, file->name, "cannot write", errno);
     }
@@ -268,14 +270,16 @@ static int fill(struct sr_store *store, struct file *file,
 }
 
 /* The last record of the log is damaged. Was it a row? Then its number is as good as used. */
-static void guess_row(struct recovery *r, const struct file *file, const uint8_t *bytes,
+static void guess_row(struct recovery *r, const struct file *file,
+                      const struct sr_segment_header *header, const uint8_t *bytes,
                       size_t len)
 {
-    bool is_row = len >= SR_RECORD_HEAD && sr_segment_guess_row(bytes) == r->expected;
+    bool is_row = len >= sr_segment_head_min(header) &&
+                  sr_segment_guess_row(header, bytes, len) == r->expected;
 
     if (is_row && r->store->next_seq == r->expected)
         r->store->next_seq++;
-    if (is_last(r, file) && (!is_row || len > sr_segment_record_size(bytes)))
+    if (is_last(r, file) && (!is_row || len > sr_segment_record_size(header, bytes)))
         r->uncounted = true;
 }
 
@@ -293,7 +297,7 @@ static bool overcome(struct recovery *r, struct file *file,
     file->damaged = true;
     to = more ? reader->offset : from + trim(file->bytes + from, file->len - from);
     if (!more)
-        guess_row(r, file, file->bytes + from, to - from);
+        guess_row(r, file, &reader->header, file->bytes + from, to - from);
     kept = !sr_store_set_aside(store, file->name, file->bytes + from, to - from);
     note(r, file->name, from, why, kept);
     if (!kept && !more)
@@ -306,12 +310,14 @@ static bool overcome(struct recovery *r, struct file *file,
 
 /* --- records -------------------------------------------------------------------------------------- */
 
-static void take_snapshot(struct recovery *r, const struct sr_segment_record *record)
+static void take_snapshot(struct recovery *r, const struct sr_segment_header *header,
+                          const struct sr_segment_record *record)
 {
     struct sr_store *store = r->store;
     struct sr_range ignored;
 
-    if (sr_snapshot_decode(record, &r->snapshot) || r->snapshot.next > STORE_SEQ_MAX)
+    if (sr_snapshot_decode(header, record, &r->snapshot) ||
+        r->snapshot.next > STORE_SEQ_MAX)
         return;
     r->knows_done = true;
     store->losses = r->snapshot.losses;
@@ -332,6 +338,7 @@ static void take_row(struct recovery *r, struct segment *segment,
 
     if (entry->seq <= segment->above)
         return;
+    segment->nameless |= !sr_store_has_name(segment, record);
     if (segment->rows++ == 0)
         segment->first = entry->seq;
     segment->last = entry->seq;
@@ -356,8 +363,27 @@ static bool in_order(const struct segment *segment, uint64_t before,
              entry->seq < STORE_SEQ_MAX));
 }
 
-static void read_records(struct recovery *r, struct file *file,
-                         struct sr_segment_reader *reader, struct segment *segment)
+/* The rest of what is there for others. Returns 0 or SR_E_NOMEM. */
+static int take_other(struct recovery *r, struct segment *segment,
+                      const struct sr_segment_record *record)
+{
+    const struct sr_entry *entry = &record->entry;
+
+    if (record->kind == SR_RECORD_SNAPSHOT)
+        take_snapshot(r, &segment->header, record);
+    if (record->kind == SR_RECORD_CHANNEL)
+        return sr_store_note_channel(segment, entry->channel, record->offset);
+    if (record->kind != SR_RECORD_UNKNOWN)
+        return 0;
+    segment->unknown++;
+    if (entry->seq >= r->store->next_seq && entry->seq < STORE_SEQ_MAX)
+        r->store->next_seq = entry->seq + 1;
+    return 0;
+}
+
+/* Returns 0 or SR_E_NOMEM. */
+static int read_records(struct recovery *r, struct file *file,
+                        struct sr_segment_reader *reader, struct segment *segment)
 {
     struct sr_segment_record record;
     uint64_t seen = 0;
@@ -373,21 +399,24 @@ static void read_records(struct recovery *r, struct file *file,
         if (rc) {
             hole = true;
             if (!overcome(r, file, reader))
-                return;
+                return 0;
             segment->end = (uint32_t)reader->offset;
             continue;
         }
         segment->end = record.offset + record.size;
-        if (record.kind == SR_RECORD_SNAPSHOT)
-            take_snapshot(r, &record);
-        if (record.kind != SR_RECORD_ROW)
+        if (record.kind != SR_RECORD_ROW) {
+            rc = take_other(r, segment, &record);
+            if (rc)
+                return rc;
             continue;
+        }
         if (hole)
             add_gap(r, r->expected, record.entry.seq - 1, false);
         hole = false;
         seen = record.entry.seq;
         take_row(r, segment, &record);
     }
+    return 0;
 }
 
 /* --- segments --------------------------------------------------------------------------------------- */
@@ -401,8 +430,11 @@ static void finish_segment(struct recovery *r, struct file *file,
     segment->size = segment->end;
     if (segment->end > file->len) /* zeros behind the last text were cut off */
         segment->end = segment->size = (uint32_t)file->len;
-    if (is_last(r, file) && !file->damaged && file->size > segment->end && !file->err) {
+    if (is_last(r, file) && !file->damaged && file->size > segment->end && !file->err &&
+        segment->header.version == SR_SEGMENT_VERSION) {
         segment->size = (uint32_t)file->size;
+        if (segment->header.before_number)
+            segment->stale = segment->size;
         segment->spare = segment->rows == 0 && segment->size <= STORE_GRAIN;
         store->has_active = true;
         sr_sync_switch(store, file->fd, file->number);
@@ -445,7 +477,7 @@ static struct segment *begin_segment(struct recovery *r,
     if (!segment)
         return NULL;
     segment->header = *header;
-    segment->end = SR_SEGMENT_HEADER;
+    segment->end = (uint32_t)sr_segment_begin(header);
     segment->above = r->any ? r->expected - 1 : 0;
     segment->last =
         header->base - 1 > segment->above ? header->base - 1 : segment->above;
@@ -475,7 +507,7 @@ static int open_segment(const struct file *file, struct sr_segment_reader *reade
 static void cannot_read_on(struct recovery *r, struct file *file,
                            const struct segment *segment)
 {
-    uint64_t rows = (file->size - segment->end) / SR_RECORD_HEAD;
+    uint64_t rows = (file->size - segment->end) / sr_segment_head_min(&segment->header);
 
     file->damaged = true;
     note(r, file->name, file->len, strerror(file->err), false);
@@ -514,14 +546,15 @@ static int mend_header(struct recovery *r, struct file *file,
                        struct sr_segment_reader *reader)
 {
     struct sr_store *store = r->store;
-    struct iovec part = { file->bytes, SR_SEGMENT_HEADER };
+    struct iovec part = { .iov_base = file->bytes };
     struct sr_segment_header header;
     bool kept;
 
     if (sr_segment_mend(file->bytes, file->len, file->number, &header) ||
         header.base >= STORE_SEQ_MAX)
         return SR_E_CORRUPT;
-    kept = !sr_store_set_aside(store, file->name, file->bytes, SR_SEGMENT_HEADER);
+    part.iov_len = sr_segment_begin(&header);
+    kept = !sr_store_set_aside(store, file->name, file->bytes, part.iov_len);
     note(r, file->name, 0, reader->why, kept);
     file->damaged = true;
     sr_segment_put_header(&header, file->bytes);
@@ -545,7 +578,9 @@ static int read_segment(struct recovery *r, struct file *file)
     segment = begin_segment(r, &reader.header);
     if (!segment)
         return SR_E_NOMEM;
-    read_records(r, file, &reader, segment);
+    rc = read_records(r, file, &reader, segment);
+    if (rc)
+        return rc;
     if (file->err)
         cannot_read_on(r, file, segment);
     finish_segment(r, file, segment);
@@ -573,27 +608,70 @@ static int recover_file(struct recovery *r, uint64_t number)
 
 /* --- the whole ----------------------------------------------------------------------------------------- */
 
+/* Damage may take the name of a channel, and the next place where it is written is not reached. Nobody
+ * knows where these rows go. Returns 0 or SR_E_NOMEM. */
+static int lose_nameless(struct recovery *r, struct segment *segment)
+{
+    struct sr_store *store = r->store;
+    struct sr_segment_record record;
+    uint32_t offset = (uint32_t)sr_segment_begin(&segment->header);
+
+    for (; offset < segment->end; offset += record.size) {
+        int rc = sr_store_read(store, segment, offset, &record);
+
+        if (rc)
+            return rc == SR_E_NOMEM ? rc : 0;
+        if (record.kind != SR_RECORD_ROW || record.entry.seq <= segment->above ||
+            sr_store_has_name(segment, &record) ||
+            sr_ranges_find(&store->done, record.entry.seq))
+            continue;
+        r->told->rows_lost++;
+        sr_store_add_done(store, record.entry.seq, record.entry.seq);
+    }
+    return 0;
+}
+
+static int lose_all_nameless(struct recovery *r)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < r->store->count; i++)
+        if (r->store->segments[i].nameless)
+            rc = lose_nameless(r, &r->store->segments[i]);
+    return rc;
+}
+
 /* Now that it is known what is done. */
+static int count_live_of(struct sr_store *store, struct segment *segment)
+{
+    uint64_t missing = sr_ranges_missing(&store->done, segment->first, segment->last);
+    struct tally tally = { .rows = 0 };
+    int rc = 0;
+
+    if (missing == segment->last - segment->first + 1)
+        return 0;
+    if (missing > 0)
+        rc = sr_store_tally(store, segment, segment->first, segment->last, &tally);
+    if (rc == SR_E_NOMEM)
+        return rc;
+    if (rc) { /* what cannot be read just now is no reason to remove the file */
+        segment->live = missing < segment->live ? (uint32_t)missing : segment->live;
+        return 0;
+    }
+    segment->live = tally.rows;
+    segment->live_bytes = tally.bytes;
+    return 0;
+}
+
 static int count_live(struct recovery *r)
 {
     struct sr_store *store = r->store;
+    int rc = 0;
 
-    for (size_t i = 0; i < store->count; i++) {
-        struct segment *segment = &store->segments[i];
-        struct tally tally = { .rows = 0 };
-
-        if (segment->rows == 0 ||
-            sr_ranges_missing(&store->done, segment->first, segment->last) ==
-                segment->last - segment->first + 1)
-            continue;
-        if (!sr_ranges_cover(&store->done, segment->first, segment->last) &&
-            sr_store_tally(store, segment, segment->first, segment->last, &tally) ==
-                SR_E_NOMEM)
-            return SR_E_NOMEM;
-        segment->live = tally.rows;
-        segment->live_bytes = tally.bytes;
-    }
-    return 0;
+    for (size_t i = 0; !rc && i < store->count; i++)
+        if (store->segments[i].rows > 0)
+            rc = count_live_of(store, &store->segments[i]);
+    return rc;
 }
 
 /* A power cut may take the newest snapshot and spare the removal of a file whose rows it says are
@@ -602,7 +680,7 @@ static bool power_may_have_been_cut(const struct recovery *r)
 {
     uint32_t tag = r->store->boot_tag;
 
-    return !tag || sr_store_last_tag(r->store) != tag;
+    return !tag || sr_store_last_instant(r->store).boot_tag != tag;
 }
 
 static void count_front(struct recovery *r)
@@ -688,6 +766,8 @@ int sr_store_recover(struct sr_store *store, struct sr_store_recovery *told)
     rc = list(r);
     for (size_t i = 0; !rc && i < r->count; i++)
         rc = recover_file(r, r->numbers[i]);
+    if (!rc)
+        rc = lose_all_nameless(r);
     if (!rc)
         rc = count_live(r);
     if (!rc) {

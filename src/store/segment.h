@@ -3,28 +3,36 @@
  * the quarantine file is one. docs/outbox.md has the tables.
  *
  *     reading:  open -> next ... (after damage: resync -> next ...)
- *     writing:  put_header, then per record: put_record, the text, zeros to the next 8
+ *     writing:  put_header, then per record: put_record, the text, zeros up to its size
  *
- * All numbers are little-endian. A file is a header of 40 bytes, then records, each at an
- * offset that 8 divides: a head of 32 bytes, the text, zeros. Zeros to its end, or its
- * end, are the end of the log. The checksum of a record depends on its offset and on the
- * random salt of its file, so that stale bytes never pass for a record. */
+ * All numbers are little-endian. A file is a header, then records, each at an offset that 4 divides
+ * (8 in version 1): a head, the text, zeros. The checksum of a record depends on its offset, and on
+ * salt and number of its file, so that stale bytes never pass for a record. Version 1 is read as it is;
+ * what is new is version 2. */
 #ifndef STORE_SEGMENT_H
 #define STORE_SEGMENT_H
 
 #include "store/store.h"
 
 enum {
-    SR_SEGMENT_VERSION = 1,
-    SR_SEGMENT_HEADER = 40, /* bytes before the first record */
+    SR_SEGMENT_VERSION = 2,
+    SR_SEGMENT_HEADER = 64,   /* bytes before the first record */
+    SR_SEGMENT_HEADER_1 = 40, /* the same in version 1 */
     SR_SEGMENT_MAX =
-        2 * 1024 * 1024, /* no file of ours is larger, but for quarantine */
-    SR_RECORD_HEAD = 32, /* bytes before the text of a record */
-    SR_RECORD_TEXT_MAX = 65535,
-    SR_RECORD_MAX = (SR_RECORD_HEAD + SR_RECORD_TEXT_MAX + 7) / 8 * 8,
+        2 * 1024 * 1024,         /* no file of ours is larger, but for quarantine */
+    SR_SEGMENT_CHANNELS = 65535, /* that one segment can name */
+    SR_RECORD_HEAD_MIN = 8,      /* all that is the same for all kinds */
+    SR_RECORD_HEAD_1 = 32,       /* the same in version 1 */
+    SR_RECORD_HEAD_MAX = 48,     /* bytes before the text of a record; mostly 16 */
+    SR_CHANNEL_TEXT_MAX = 640,
+    SR_QUARANTINE_WHY_MAX = 255,
+    SR_RECORD_TEXT_MAX = 256 * 1024,
+    SR_QUARANTINE_MAX = /* content of a quarantine record */
+    SR_RECORD_TEXT_MAX + SR_QUARANTINE_WHY_MAX + SR_CHANNEL_TEXT_MAX + 3,
+    SR_RECORD_MAX = (SR_RECORD_HEAD_MAX + SR_QUARANTINE_MAX + 7) / 8 * 8,
+    SR_VOID_MAX = 65528,     /* content of a void record */
     SR_SNAPSHOT_RANGES = 64, /* at most, in one snapshot */
-    SR_SNAPSHOT_MAX = 40 + 16 * SR_SNAPSHOT_RANGES,
-    SR_QUARANTINE_WHY_MAX = 255
+    SR_SNAPSHOT_MAX = 72 + 16 * SR_SNAPSHOT_RANGES
 };
 
 /* Names in the directory: of a segment, a printf format for its number. */
@@ -40,28 +48,47 @@ bool sr_segment_is_name(const char *name, uint64_t *ret_number);
 enum sr_segment_content { SR_CONTENT_LOG = 1, SR_CONTENT_QUARANTINE = 2 };
 
 struct sr_segment_header {
+    unsigned version;
     enum sr_segment_content content;
     uint32_t salt;     /* random */
     uint64_t number;   /* of the file; 0: quarantine */
     uint64_t base;     /* the next sequence number when the file was made */
     uint32_t boot_tag; /* of the rows' boot_ms */
+    /* From version 2 on: */
+    int64_t wall_ms; /* of about the first row; the others' times count from there */
+    uint64_t boot_ms;
+    uint32_t
+        before_salt; /* of the file's life before this one; number 0: there was none */
+    uint64_t before_number;
 };
 
 enum sr_record_kind {
+    SR_RECORD_UNKNOWN = 0, /* of a later program; its checksum is right */
     SR_RECORD_ROW = 0xa1,
     SR_RECORD_SNAPSHOT = 0xa2,
     SR_RECORD_VOID = 0xa3, /* fills a place that was damaged */
-    SR_RECORD_QUARANTINE = 0xa4
+    SR_RECORD_QUARANTINE = 0xa4,
+    SR_RECORD_CHANNEL = 0xa5 /* gives a channel's number its name, in this file */
 };
 
 struct sr_segment_record {
     enum sr_record_kind kind;
     uint32_t offset, size; /* in the file; of all of it, zeros behind it included */
-    struct sr_entry
-        entry;       /* ROW, QUARANTINE: all; else row and len: the bare content */
+    /* ROW, QUARANTINE: all; CHANNEL: its number, row and len are the name; else row and len: the bare
+     * content. The name of a row's channel is there in version 1 and in quarantine only. Of
+     * UNKNOWN the number, 0 if it has none. */
+    struct sr_entry entry;
+    bool bare_xid;   /* version 1: the name is an X-Id, see sr_segment_channel() */
     const char *why; /* QUARANTINE: the reason, not NUL-terminated; else "" */
     size_t why_len;
 };
+
+/* Bytes before the first record, and what divides the offsets of records. */
+size_t sr_segment_begin(const struct sr_segment_header *header);
+size_t sr_segment_grain(const struct sr_segment_header *header);
+/* The name of the channel of a record that brings it along; "" if none. Returns its length. */
+size_t sr_segment_channel(const struct sr_segment_record *record,
+                          char name[SR_CHANNEL_TEXT_MAX + 1]);
 
 /* --- reading ------------------------------------------------------------------ */
 
@@ -75,8 +102,8 @@ struct sr_segment_reader {
 };
 
 /* Decodes the header of a file of `len` bytes, which stay the caller's and must stay.
- * Returns 0; SR_E_END, empty or nothing but zeros; SR_E_CORRUPT, not a segment, or of a
- * version that is not known: reader->why says what. */
+ * Returns 0; SR_E_END, empty or nothing but zeros; SR_E_CORRUPT, not a segment; SR_E_STATE, of a
+ * later version, that is not known here: reader->why says what. */
 int sr_segment_open(struct sr_segment_reader *reader, const void *bytes, size_t len);
 
 /* The same with a header that is known, from behind its place on. */
@@ -99,15 +126,25 @@ int sr_segment_next(struct sr_segment_reader *reader,
 bool sr_segment_resync(struct sr_segment_reader *reader);
 
 /* One record, of `len` bytes at least of which it begins, at `offset` of a file with `header`.
- * Returns 0; SR_E_END, no bytes or 32 zeros; SR_E_CORRUPT, and *ret_why says what. */
+ * Returns 0; SR_E_END, no bytes or a head of zeros; SR_E_CORRUPT, and *ret_why says what. */
 int sr_segment_decode(const struct sr_segment_header *header, const uint8_t *bytes,
                       size_t len, size_t offset, struct sr_segment_record *ret_record,
                       const char **ret_why);
-/* How many bytes has the record with this head? Only what it says. */
-size_t sr_segment_record_size(const uint8_t head[SR_RECORD_HEAD]);
+/* Bytes of the shortest head. */
+size_t sr_segment_head_min(const struct sr_segment_header *header);
+/* How many bytes has the record that begins so? Only what it says; its shortest head is there. */
+size_t sr_segment_record_size(const struct sr_segment_header *header,
+                              const uint8_t *head);
+/* The same without the zeros behind its text. */
+size_t sr_segment_record_len(const struct sr_segment_header *header,
+                             const uint8_t *head);
+/* Could that be the kind of a record? */
+bool sr_segment_is_kind(const struct sr_segment_header *header, const uint8_t *head);
 
-/* Of damaged bytes: the number of the row they seem to have been, 0 if none. */
-uint64_t sr_segment_guess_row(const uint8_t head[SR_RECORD_HEAD]);
+/* Of `len` damaged bytes, the shortest head at least: the number of the row they seem to have been,
+ * 0 if none. */
+uint64_t sr_segment_guess_row(const struct sr_segment_header *header,
+                              const uint8_t *head, size_t len);
 
 /* What a snapshot says. Ranges: sorted, apart, first <= last < next. */
 struct sr_range {
@@ -120,27 +157,35 @@ struct sr_snapshot {
     struct sr_range range[SR_SNAPSHOT_RANGES];
 };
 /* Returns 0 or SR_E_CORRUPT. */
-int sr_snapshot_decode(const struct sr_segment_record *record,
+int sr_snapshot_decode(const struct sr_segment_header *header,
+                       const struct sr_segment_record *record,
                        struct sr_snapshot *ret_snapshot);
 
 /* --- writing ------------------------------------------------------------------ */
 
-void sr_segment_put_header(const struct sr_segment_header *header,
-                           uint8_t bytes[SR_SEGMENT_HEADER]);
+/* In the header's version. Returns how many bytes it has. */
+size_t sr_segment_put_header(const struct sr_segment_header *header,
+                             uint8_t bytes[SR_SEGMENT_HEADER]);
 
 /* Makes the head of a record at `offset`, whose text is entry->row. What else entry has is
- * for ROW and QUARANTINE. Returns the size of the record; zeros fill it up behind the text. */
+ * for ROW and QUARANTINE; of CHANNEL, row and len are the name. Returns the length of the head; the size
+ * of the record is *ret_size: zeros fill it up behind the text. */
 size_t sr_segment_put_record(const struct sr_segment_header *header, size_t offset,
                              enum sr_record_kind kind, const struct sr_entry *entry,
-                             uint8_t head[SR_RECORD_HEAD]);
+                             uint8_t head[SR_RECORD_HEAD_MAX], size_t *ret_size);
 
-/* The content of a snapshot record. Returns its length. */
-size_t sr_snapshot_encode(const struct sr_snapshot *snapshot,
+/* The content of a snapshot record of version 2, which has a copy of what is in the header. Returns its
+ * length. */
+size_t sr_snapshot_encode(const struct sr_segment_header *header,
+                          const struct sr_snapshot *snapshot,
                           uint8_t bytes[SR_SNAPSHOT_MAX]);
+/* What a snapshot says of the header of its file: base, boot tag and times. False: it does not. */
+bool sr_snapshot_header(const struct sr_segment_record *record,
+                        struct sr_segment_header *header);
 
-/* The content of a quarantine record: the reason, cut to SR_QUARANTINE_WHY_MAX, and the row, cut
- * to what fits. Returns its length. */
+/* The content of a quarantine record of version 2: the reason, cut to SR_QUARANTINE_WHY_MAX, the name of
+ * the channel, and the row, cut to what fits. Returns its length. */
 size_t sr_quarantine_encode(const struct sr_entry *entry, const char *why,
-                            uint8_t bytes[SR_RECORD_TEXT_MAX]);
+                            uint8_t bytes[SR_QUARANTINE_MAX]);
 
 #endif

@@ -32,10 +32,23 @@ uint64_t sr_store_on_disk(uint32_t size)
 static uint32_t full_size(const struct sr_store *store, size_t need)
 {
     uint64_t part = store->cap / STORE_PART / STORE_GRAIN * STORE_GRAIN;
-    uint64_t least = SR_SEGMENT_HEADER + SR_RECORD_HEAD + SR_SNAPSHOT_MAX + need;
+    uint64_t least = SR_SEGMENT_HEADER + SR_RECORD_HEAD_MAX + SR_SNAPSHOT_MAX + need;
 
     part = part > STORE_SEGMENT_MAX ? STORE_SEGMENT_MAX : part;
     return sr_store_round_up(least > part ? least : part, STORE_GRAIN);
+}
+
+size_t sr_store_row_max(uint64_t cap)
+{
+    enum {
+        BESIDE = 2 * SR_RECORD_HEAD_MAX + SR_STORE_CHANNEL_MAX + 16 +
+                 SR_SEGMENT_HEADER + SR_RECORD_HEAD_MAX + SR_SNAPSHOT_MAX
+    };
+    uint64_t room;
+
+    cap = cap < SR_STORE_CAP_MIN ? SR_STORE_CAP_MIN : cap;
+    room = (cap - STORE_RESERVE) / STORE_GRAIN * STORE_GRAIN - BESIDE;
+    return room < SR_STORE_ROW_MAX ? (size_t)room : SR_STORE_ROW_MAX;
 }
 
 struct segment *sr_store_active(const struct sr_store *store)
@@ -49,7 +62,7 @@ static uint64_t kept(const struct sr_store *store)
     uint64_t sum = 0;
 
     for (size_t i = 0; i < store->count; i++)
-        if (store->segments[i].live > 0)
+        if (store->segments[i].live > 0 || store->segments[i].unknown > 0)
             sum += sr_store_on_disk(store->segments[i].end);
     return sum;
 }
@@ -77,6 +90,7 @@ void sr_store_drop_segment(struct sr_store *store, size_t index)
 
     sr_store_forget_window(store, segment->header.number);
     free(segment->marks);
+    free(segment->channels);
     store->count--;
     memmove(segment, segment + 1, (store->count - index) * sizeof *segment);
 }
@@ -101,6 +115,25 @@ void sr_store_mark(struct segment *segment, uint64_t seq, uint32_t offset)
     segment->marks[segment->mark_count++] = (struct mark){ seq, offset };
 }
 
+int sr_store_note_channel(struct segment *segment, uint32_t number, uint32_t offset)
+{
+    if (number > segment->channel_room) {
+        size_t room = segment->channel_room ? 2 * segment->channel_room : 16;
+        uint32_t *channels;
+
+        room = room < number ? number : room;
+        channels = realloc(segment->channels, room * sizeof *channels);
+        if (!channels)
+            return SR_E_NOMEM;
+        segment->channels = channels;
+        segment->channel_room = room;
+    }
+    for (; segment->channel_count < number; segment->channel_count++)
+        segment->channels[segment->channel_count] = 0;
+    segment->channels[number - 1] = offset;
+    return 0;
+}
+
 int sr_store_unlink_segment(struct sr_store *store, uint64_t number)
 {
     char name[SR_SEGMENT_NAME_MAX];
@@ -119,7 +152,8 @@ bool sr_store_remove_dead(struct sr_store *store)
     if (store->healing)
         return false;
     for (size_t i = store->count; i-- > 0;) {
-        if (store->segments[i].live > 0 || i + 1 == store->count)
+        if (store->segments[i].live > 0 || store->segments[i].unknown > 0 ||
+            i + 1 == store->count)
             continue;
         if (sr_store_unlink_segment(store, store->segments[i].header.number))
             continue; /* next time */
@@ -198,20 +232,21 @@ static int reserve_some(struct sr_store *store, int fd, uint32_t before, uint32_
 /* Header and snapshot. Returns 0 or -1 and errno. */
 static int write_beginning(struct sr_store *store, int fd, struct segment *segment)
 {
-    uint8_t begin[SR_SEGMENT_HEADER + SR_RECORD_HEAD], bytes[SR_SNAPSHOT_MAX];
-    struct sr_entry entry = sr_store_snapshot(store, bytes);
-    size_t size =
-        sr_segment_put_record(&segment->header, SR_SEGMENT_HEADER, SR_RECORD_SNAPSHOT,
-                              &entry, begin + SR_SEGMENT_HEADER);
-    struct iovec parts[2] = {
-        {begin,  sizeof begin},
-        { bytes, entry.len   }, /* a multiple of 8 */
+    uint8_t begin[SR_SEGMENT_HEADER + SR_RECORD_HEAD_MAX], bytes[SR_SNAPSHOT_MAX];
+    uint8_t zeros[2 * SR_RECORD_HEAD_MIN] = { 0 };
+    struct sr_entry entry = sr_store_snapshot(store, &segment->header, bytes);
+    size_t begun = sr_segment_put_header(&segment->header, begin), size;
+    size_t head = sr_segment_put_record(&segment->header, begun, SR_RECORD_SNAPSHOT,
+                                        &entry, begin + begun, &size);
+    struct iovec parts[3] = {
+        {begin,  begun + head                                },
+        { bytes, entry.len                                   },
+        { zeros, size - head - entry.len + SR_RECORD_HEAD_MIN},
     };
 
-    sr_segment_put_header(&segment->header, begin);
-    segment->end = (uint32_t)(SR_SEGMENT_HEADER + size);
+    segment->end = (uint32_t)(begun + size);
     segment->size = STORE_GRAIN;
-    return sr_store_write(store, fd, parts, 2, 0);
+    return sr_store_write(store, fd, parts, 3, 0);
 }
 
 static int create(struct sr_store *store, struct segment *segment, int *ret_fd)
@@ -239,15 +274,17 @@ static int create(struct sr_store *store, struct segment *segment, int *ret_fd)
     return sr_store_fail(store, name, what, err);
 }
 
-/* The next segment, of 16 KiB. `base`: rows in it have that number or more. The one before is
- * sealed; what has no live rows goes. */
-int sr_store_rotate(struct sr_store *store, uint32_t boot_tag, uint64_t base)
+/* The next segment, of 16 KiB. The one before is sealed; what has no live rows goes. */
+int sr_store_rotate(struct sr_store *store, const struct sr_instant *put, uint64_t base)
 {
     struct segment segment = {
-        .header = {.content = SR_CONTENT_LOG,
+        .header = {.version = SR_SEGMENT_VERSION,
+                   .content = SR_CONTENT_LOG,
                    .number = store->next_number++,
                    .base = base,
-                   .boot_tag = boot_tag},
+                   .boot_tag = put->boot_tag,
+                   .wall_ms = put->wall_ms,
+                   .boot_ms = put->boot_ms},
         .first = base,
         .last = base - 1,
         .spare = true,
@@ -308,19 +345,26 @@ static int grow(struct sr_store *store, uint32_t size, size_t need)
 }
 
 /* Without a segment the tag is not known; the next row begins another anyway. */
-uint32_t sr_store_last_tag(const struct sr_store *store)
+struct sr_instant sr_store_last_instant(const struct sr_store *store)
 {
-    return store->count ? store->segments[store->count - 1].header.boot_tag : 0;
+    const struct sr_segment_header *header;
+
+    if (store->count == 0)
+        return (struct sr_instant){ 0 };
+    header = &store->segments[store->count - 1].header;
+    return (struct sr_instant){ .wall_ms = header->wall_ms,
+                                .boot_ms = header->boot_ms,
+                                .boot_tag = header->boot_tag };
 }
 
 /* Room for `need` bytes in the active segment. `bounded`: only as the bound allows.
  * Returns 0, SR_E_FULL, SR_E_IO, SR_E_NOMEM. */
-int sr_store_make_room(struct sr_store *store, size_t need, uint32_t boot_tag,
-                       uint64_t base, bool bounded)
+int sr_store_make_room(struct sr_store *store, size_t need,
+                       const struct sr_instant *put, uint64_t base, bool bounded)
 {
     struct segment *segment = sr_store_active(store);
     uint32_t size = full_size(store, need);
-    bool goes_on = segment && segment->header.boot_tag == boot_tag;
+    bool goes_on = segment && segment->header.boot_tag == put->boot_tag;
     uint64_t others;
     int rc;
 
@@ -330,10 +374,11 @@ int sr_store_make_room(struct sr_store *store, size_t need, uint32_t boot_tag,
     others = kept(store);
     if (goes_on && segment->live > 0)
         others -= sr_store_on_disk(segment->end);
-    if (bounded && others + size + STORE_RESERVE > store->cap)
+    /* A row that fitted before the bound was lowered may have all of it, and more. */
+    if (bounded && others > 0 && others + size + STORE_RESERVE > store->cap)
         return SR_E_FULL;
     if (!goes_on) {
-        rc = sr_store_rotate(store, boot_tag, base);
+        rc = sr_store_rotate(store, put, base);
         if (rc)
             return rc;
     }

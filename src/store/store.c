@@ -127,9 +127,7 @@ static int allocate(const char *dir, const struct sr_store_options *options,
     sr_store_set_cap(store, options->cap);
     store->dir_name = strdup(dir);
     store->error = calloc(1, sizeof *store->error);
-    store->window.bytes = malloc(SR_RECORD_MAX);
-    return store->dir_name && store->error && store->window.bytes ? sr_sync_init(store)
-                                                                  : SR_E_NOMEM;
+    return store->dir_name && store->error ? sr_sync_init(store) : SR_E_NOMEM;
 }
 
 static int open_files(struct sr_store *store, struct sr_store_recovery *recovery)
@@ -157,7 +155,10 @@ static void release(struct sr_store *store)
     sr_sync_release(store);
     sr_store_forget_window(store, 0);
     while (store->count > 0)
-        free(store->segments[--store->count].marks);
+        sr_store_drop_segment(store, store->count - 1);
+    for (size_t i = 0; i < store->named_count; i++)
+        free(store->named[i].name);
+    free(store->named);
     free(store->segments);
     free(store->window.bytes);
     give_lock_back(store);

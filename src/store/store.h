@@ -51,8 +51,16 @@ struct sr_entry {
     uint32_t ttl_s; /* 0: for ever */
     struct sr_instant put;
     const char *row;
-    size_t len; /* at most 65535 */
+    size_t len; /* at most SR_STORE_ROW_MAX */
+    /* Where it goes; 0: the agent's own collection, that has no name. Others have one, the outbox's
+     * business, of up to SR_STORE_CHANNEL_MAX bytes, without a NUL. The name is what is kept: the number
+     * is the caller's, and makes it quick to find the name again; what sr_store_next() gives back is
+     * another one. */
+    uint32_t channel;
+    const char *channel_name; /* from sr_store_next(): NUL-terminated */
+    size_t channel_len;
 };
+enum { SR_STORE_ROW_MAX = 256 * 1024, SR_STORE_CHANNEL_MAX = 640 };
 
 /* What opening found, for the log and the caller's counters. */
 struct sr_store_recovery {
@@ -86,6 +94,9 @@ uint64_t sr_store_next_seq(const struct sr_store *store);
  * may be tried again later: a disk that was full or failed is used again when it works;
  * SR_E_NOMEM; SR_E_INVAL, the number. */
 int sr_store_append(struct sr_store *store, const struct sr_entry *entry);
+
+/* The longest row that a log with that bound can keep, in bytes: SR_STORE_ROW_MAX, or less. */
+size_t sr_store_row_max(uint64_t cap);
 
 /* With SR_SYNC_ROW: waits until `seq` and all before it are on the medium; several callers
  * share one fdatasync. Otherwise returns at once. Returns 0 or SR_E_IO. Any thread. */

@@ -27,10 +27,13 @@ enum {
     STORE_SEGMENT_MAX = 1 << 20,     /* unless one row needs more */
     STORE_RESERVE = 2 * STORE_GRAIN, /* of the bound, for snapshots when it is full */
     STORE_MARK_EVERY = 16 * 1024,
-    STORE_FILL = 64 * 1024, /* zeros are written ahead of the rows by that */
-    STORE_DAMAGED_MAX = 8,  /* files that are kept aside */
-    STORE_TIDY_MS = 1000,   /* snapshots are on the medium after that */
-    STORE_HEAL_MS = 10000   /* between attempts to heal that no row asks for */
+    STORE_FILL = 64 * 1024,       /* zeros are written ahead of the rows by that */
+    STORE_NAME_EVERY = 64 * 1024, /* a name is written again; see append.c */
+    STORE_PARTS = 6,
+    STORE_REPEAT = 4096,   /* bytes into a segment there is another snapshot */
+    STORE_DAMAGED_MAX = 8, /* files that are kept aside */
+    STORE_TIDY_MS = 1000,  /* snapshots are on the medium after that */
+    STORE_HEAL_MS = 10000  /* between attempts to heal that no row asks for */
 };
 
 /* Numbers are below that: what says otherwise makes no sense. */
@@ -52,8 +55,12 @@ struct segment {
     uint64_t first, last; /* numbers of its rows; without rows last < first */
     uint32_t rows, live;
     uint64_t live_bytes;
-    bool spare; /* made from the reserve: no rows */
-    bool bad;   /* could not be read just now */
+    uint32_t stale;   /* bytes up to there may be of the file's life before */
+    bool spare;       /* made from the reserve: no rows */
+    bool bad;         /* could not be read just now */
+    bool repeated;    /* the snapshot; see append.c */
+    bool nameless;    /* recovery: a row came before the name of its channel */
+    uint32_t unknown; /* records of a later program; it stays for that */
     struct suspects {
         uint32_t offset; /* of the first row that was copied after a sync failed */
         uint32_t rows, live;
@@ -61,6 +68,17 @@ struct segment {
     } suspects;
     struct mark *marks;
     size_t mark_count, mark_room;
+    uint32_t
+        *channels; /* by number, from 1 on: where its name is written, 0: nowhere */
+    size_t channel_count, channel_room;
+};
+
+/* A channel as the caller numbers it, and where the active segment names it. */
+struct named {
+    uint64_t segment; /* which that was, 0: none */
+    uint32_t offset, number;
+    size_t len;
+    char *name;
 };
 
 /* A file that waits for fdatasync and is no longer written to. */
@@ -99,7 +117,8 @@ struct window {
     uint64_t number; /* 0: none */
     uint32_t offset;
     size_t len;
-    uint8_t *bytes; /* SR_RECORD_MAX of them at least */
+    uint8_t *bytes;
+    size_t room;
 };
 
 struct store_error {
@@ -131,6 +150,13 @@ struct sr_store {
     uint64_t heal_next_ms; /* that is not tried again before */
     char damaged[STORE_DAMAGED_MAX][SR_SEGMENT_NAME_MAX + 16];
     size_t damaged_count;
+
+    struct named *named; /* by the caller's number */
+    size_t named_count;
+    uint64_t name_segment; /* the name that was read last: whose it is */
+    uint32_t name_offset;
+    char name[SR_CHANNEL_TEXT_MAX + 1];
+    size_t name_len;
 
     struct window window;
     uint64_t at_number; /* behind the row that was read last: segment, offset, number */
@@ -172,19 +198,24 @@ bool sr_store_remove_dead(struct sr_store *store);
 /* The active segment is written to no more. */
 void sr_store_seal(struct sr_store *store);
 /* Begins the next segment, of 16 KiB, with a snapshot. `base`: rows in it have that number or
- * more. The one before is sealed; what has no live rows goes. Returns 0, SR_E_IO, SR_E_NOMEM. */
-int sr_store_rotate(struct sr_store *store, uint32_t boot_tag, uint64_t base);
-/* The boot tag of the last segment; 0 without one. */
-uint32_t sr_store_last_tag(const struct sr_store *store);
+ * more; `put`: of which boot, and about when. The one before is sealed; what has no live rows goes.
+ * Returns 0, SR_E_IO, SR_E_NOMEM. */
+int sr_store_rotate(struct sr_store *store, const struct sr_instant *put,
+                    uint64_t base);
+/* As with the last segment; all 0 without one. */
+struct sr_instant sr_store_last_instant(const struct sr_store *store);
 /* Room for `need` bytes in the active segment. `bounded`: only as the bound allows.
  * Returns 0, SR_E_FULL, SR_E_IO, SR_E_NOMEM. */
-int sr_store_make_room(struct sr_store *store, size_t need, uint32_t boot_tag,
-                       uint64_t base, bool bounded);
+int sr_store_make_room(struct sr_store *store, size_t need,
+                       const struct sr_instant *put, uint64_t base, bool bounded);
+/* At `offset` of the segment channel `number` has its name. Returns 0 or SR_E_NOMEM. */
+int sr_store_note_channel(struct segment *segment, uint32_t number, uint32_t offset);
 
 /* --- done.c --------------------------------------------------------------------------- */
 
-/* The snapshot as it is now, in `bytes`. */
+/* The snapshot as it is now, for that segment, in `bytes`. */
 struct sr_entry sr_store_snapshot(const struct sr_store *store,
+                                  const struct sr_segment_header *header,
                                   uint8_t bytes[SR_SNAPSHOT_MAX]);
 /* Writes down what is done and lost, and removes what has become superfluous. If it fails it is
  * tried again with the next. */
@@ -201,6 +232,13 @@ int sr_store_give_up(struct sr_store *store, size_t index);
  * SR_E_IO; SR_E_NOMEM, that is not the disk's fault. Valid until the next call. */
 int sr_store_read(struct sr_store *store, const struct segment *segment,
                   uint32_t offset, struct sr_segment_record *ret_record);
+/* Does the segment say what the row's channel is? */
+bool sr_store_has_name(const struct segment *segment,
+                       const struct sr_segment_record *record);
+/* Finds the name of the row's channel; valid until the next one is looked for. Returns 0;
+ * SR_E_CORRUPT, SR_E_IO, SR_E_NOMEM. */
+int sr_store_find_name(struct sr_store *store, const struct segment *segment,
+                       struct sr_segment_record *record);
 /* Forgets what was read of it; 0: of any. */
 void sr_store_forget_window(struct sr_store *store, uint64_t number);
 /* Rows of the segment with numbers from `first` to `last` that are not done; with the bytes of their
@@ -281,7 +319,7 @@ int sr_store_fail(const struct sr_store *store, const char *name, const char *wh
 /* The same of segment `number`. */
 int sr_store_fail_segment(const struct sr_store *store, uint64_t number,
                           const char *what, int err);
-/* Writes all of the parts, of which there are three at most. Returns 0 or -1 and errno. */
+/* Writes all of the parts, of which there are STORE_PARTS at most. Returns 0 or -1 and errno. */
 int sr_store_write(struct sr_store *store, int fd, const struct iovec *parts, int count,
                    uint64_t offset);
 /* Opens a file that is there; an error is given a second chance. */

@@ -276,12 +276,14 @@ static void the_next_row_is_found_from_anywhere(void **state)
 
 static void rows_of_all_sizes_come_back(void **state)
 {
-    static const size_t sizes[] = { 0, 1, 7, 8, 9, 15360, 16384, 65534, 65535 };
+    static const size_t sizes[] = { 0,     1,     7,     8,      9,      15360,
+                                    16384, 65535, 65536, 200000, 262143, 262144 };
     enum { COUNT = sizeof sizes / sizeof *sizes };
-    static char text[65536];
+    static char text[262145];
     struct fixture *fx = *state;
     struct sr_entry entry = { .row = text };
 
+    fx->options.cap = 4 * MIB;
     memset(text, 'x', sizeof text);
     open_store(fx);
     for (unsigned i = 0; i < COUNT; i++) {
@@ -290,7 +292,7 @@ static void rows_of_all_sizes_come_back(void **state)
         assert_int_equal(sr_store_append(fx->store, &entry), 0);
     }
     entry.seq++;
-    entry.len = 65536;
+    entry.len = 262145;
     assert_int_equal(sr_store_append(fx->store, &entry), SR_E_TOOBIG);
 
     reopen(fx);
@@ -510,7 +512,7 @@ static void the_bound_holds_and_is_used(void **state)
     sr_store_stats(fx->store, &stats);
     assert_true(stats.disk_bytes <= fx->options.cap);
     assert_true(stats.disk_bytes >= bytes_of_files(fx));
-    assert_true(stats.bytes + 32 * stats.rows > fx->options.cap * 3 / 4);
+    assert_true(stats.bytes + 16 * stats.rows > fx->options.cap * 3 / 4);
     last = sr_store_next_seq(fx->store) - 1;
     expect_rows(fx, 1, last);
 

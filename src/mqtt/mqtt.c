@@ -138,9 +138,8 @@ static void lose_by(struct sr_mqtt_link *mqtt, int rc)
     const struct sr_line *line = &mqtt->line;
     char why[SR_WHY_MAX];
 
-    mqtt->closed =
-        rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN ||
-        (rc == MOSQ_ERR_ERRNO && (line->error == ECONNRESET || line->error == EPIPE));
+    /* A reset is what lines, and boxes on the way, do; a broker that throws somebody out closes. */
+    mqtt->closed = rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN;
     if (mqtt->connack)
         lose(mqtt, connack_text(mqtt->connack));
     else if (*line->why)
@@ -598,11 +597,12 @@ static int sent(struct sr_mqtt_link *mqtt, int rc)
     mqtt->last_out_ms = sr_now_ms();
     if (rc == MOSQ_ERR_PAYLOAD_SIZE || rc == MOSQ_ERR_OVERSIZE_PACKET)
         return SR_E_TOOBIG;
-    if (rc) { /* only the broker's end of it is the broker's doing */
-        mqtt->closed =
+    if (rc) {
+        const bool broke =
             rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_ERRNO;
-        sr_mqtt_link_drop(mqtt, mqtt->closed ? "the connection broke while sending"
-                                             : mosquitto_strerror(rc));
+
+        sr_mqtt_link_drop(mqtt, broke ? "the connection broke while sending"
+                                      : mosquitto_strerror(rc));
         return SR_E_UNREACHABLE;
     }
     /* A stream that is broken says so again when it is watched. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two agents of one client id at a real broker, which throws one out when the other comes. */
+/* Two agents of one client id at a real broker, which throws one out when the other comes; and
+ * one agent whose idle line breaks as often. */
+#include "support/fault_proxy.h"
 #include "support/run.h"
 #include "world.h"
 
@@ -7,6 +9,8 @@
 #include <smartrest/smartrest.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { CUTS = 8 }; /* more than it takes to be told of a twin */
 
 static struct world world;
 
@@ -65,6 +69,14 @@ static void subject_start(struct subject *subject, const char *id, const char *b
         fail_msg("%s", sr_agent_error(subject->agent));
 }
 
+static bool is_up(const struct subject *subject)
+{
+    struct sr_reporter_stats stats;
+
+    sr_reporter_stats(subject->reporter, &stats);
+    return stats.connected;
+}
+
 /* --- tests ---------------------------------------------------------------------------- */
 
 static bool know_both(struct subject pair[2])
@@ -88,10 +100,35 @@ static void two_agents_of_one_id_are_both_told_of_a_twin(void **state)
     }
 }
 
+static void an_idle_line_that_breaks_often_is_no_twin(void **state)
+{
+    struct fault_proxy *line = fault_proxy_start((uint16_t)world.sandbox.mqtt_port);
+    struct subject subject;
+    char broker[64];
+
+    (void)state;
+    assert_non_null(line);
+    snprintf(broker, sizeof broker, "mqtt://127.0.0.1:%u",
+             (unsigned)fault_proxy_port(line));
+    subject_start(&subject, "flaky", broker);
+    for (int i = 0; i < CUTS; i++) {
+        run_until(subject.agent, is_up(&subject));
+        run_for(subject.agent, 100); /* idle */
+        fault_proxy_cut(line, FAULT_RESET);
+        run_until(subject.agent, !is_up(&subject));
+    }
+    run_until(subject.agent, is_up(&subject));
+    assert_int_equal(subject.twins, 0);
+    assert_int_equal(fault_proxy_count(line, FAULT_CUTS), CUTS);
+    sr_agent_free(subject.agent);
+    fault_proxy_stop(line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_agents_of_one_id_are_both_told_of_a_twin),
+        cmocka_unit_test(an_idle_line_that_breaks_often_is_no_twin),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -173,9 +173,13 @@ void sr_agent_tell(struct sr_agent *agent)
     if (agent->telling) /* a callback did something that led here: its caller goes on */
         return;
     agent->telling = true;
-    tell_fates(agent);
-    tell_losses(agent);
-    tell_disk(agent);
+    if (sr_outbox_has_news(agent->outbox)) {
+        tell_fates(agent);
+        tell_losses(agent);
+        tell_disk(agent);
+    } else {
+        sr_deadline_clear(&agent->retry_disk);
+    }
     agent->telling = false;
     look_whether_flushed(agent);
 }

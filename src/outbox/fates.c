@@ -39,7 +39,7 @@ void sr_box_lose(struct sr_outbox *box, enum sr_fate fate, int class, uint64_t r
 
     widen(&loss->from_ms, &loss->to_ms, !loss->rows, wall_ms);
     loss->rows += rows;
-    box->news = true;
+    box->news = box->lost_any = true;
     if (fate != SR_FATE_FULL && fate != SR_FATE_RETRIES && fate != SR_FATE_DAMAGED)
         return;
     add_to_losses(&box->losses, class, rows, wall_ms);
@@ -133,7 +133,18 @@ static bool next_loss(struct sr_outbox *box, struct sr_loss *ret_loss)
             *loss = (struct sr_loss){ 0 };
             return true;
         }
+    box->lost_any = false;
     return false;
+}
+
+bool sr_outbox_has_news(struct sr_outbox *box)
+{
+    bool any;
+
+    pthread_mutex_lock(&box->lock);
+    any = box->due || box->lost_any || box->disk_fails || box->disk_told;
+    pthread_mutex_unlock(&box->lock);
+    return any;
 }
 
 bool sr_outbox_next_loss(struct sr_outbox *box, struct sr_loss *ret_loss)

@@ -177,6 +177,10 @@ void sr_outbox_fail(struct sr_outbox *box, uint32_t retries);
  * put. Rows under way are left alone. */
 void sr_outbox_sleep(struct sr_outbox *box, bool asleep);
 
+/* Is there anything that the four calls below would tell: fates, losses, the disk and when it is tried
+ * again? One question for who asks after each row. */
+bool sr_outbox_has_news(struct sr_outbox *box);
+
 /* The next delivery callback that is due; false if none. The caller calls it. */
 struct sr_outbox_fate {
     sr_delivery_fn told;

@@ -116,6 +116,7 @@ struct sr_outbox {
     size_t due_bytes;
     bool news; /* a fate or something else is to be told, since the last put */
     struct sr_loss lost[SR_FATES][SR_CLASSES];
+    bool lost_any;                                       /* of these */
     struct sr_losses losses, losses_asked, losses_since; /* since that was asked for */
     struct {
         uint64_t rows_put, seq;

@@ -36,10 +36,12 @@ enum sr_lua_deny {
 
 /* Limits and options; zeroed, or NULL in its place, is the default. */
 struct sr_lua_options {
-    unsigned run_ms;       /* of processor time at a stretch, between two waits of a
+    unsigned run_ms; /* of processor time at a stretch, between two waits of a
                               callback; after half of it in one turn of the loop a plugin's
                               further callbacks wait for the next turns; 0: 1000 */
-    size_t memory_max;     /* bytes of each plugin's Lua state; 0: 16 MiB */
+    size_t
+        memory_max; /* bytes of each plugin's Lua state, and as many again of messages
+                              that wait for it; 0: 16 MiB */
     unsigned failures_max; /* in a row stop a plugin; 0: 10; UINT_MAX: none do */
     unsigned deny;         /* of enum sr_lua_deny */
     bool native_modules;   /* modules in C may be loaded; no limit holds them */
@@ -67,8 +69,10 @@ struct sr_lua_plugin {
     uint64_t calls;    /* of init and callbacks */
     uint64_t failures; /* of them */
     uint64_t failures_in_a_row; /* up to now */
-    uint64_t dropped; /* messages, and events of luv's, that came while 10,000 waited */
-    size_t memory;    /* bytes of its state */
+    uint64_t
+        dropped;   /* messages, and events of luv's, that came while 10,000 waited, or
+                         messages of memory_max bytes; the first of a series is logged */
+    size_t memory; /* bytes of its state */
     size_t memory_peak; /* the most it has been */
     unsigned timers;    /* that it has */
     unsigned handlers;  /* that it has */

@@ -28,6 +28,7 @@ struct message {
     struct message *next;
     struct handler *handler;
     struct sr_record *record;
+    size_t bytes; /* that it takes here */
 };
 
 struct handler {
@@ -144,7 +145,7 @@ static void forget(struct handler *handler)
     struct handler **at = &plugin->handlers;
 
     for (struct message *m = plugin->closing ? NULL : handler->queue; m; m = m->next)
-        plugin->queued--;
+        sr_lua_unqueue(plugin, m->bytes);
     sr_lua_job_cancel(&handler->job);
     while (*at != handler)
         at = &(*at)->next_of_plugin;
@@ -207,25 +208,37 @@ static void append_message(struct message *message)
     handler->queue_end = &message->next;
 }
 
+/* Of a message that waits: its copy has the row twice, and a span for each value. */
+static size_t bytes_of(const struct sr_record *record)
+{
+    size_t offset, len;
+
+    sr_record_range(record, &offset, &len);
+    return sizeof(struct message) + sr_record_size(record) * sizeof(struct sr_span) +
+           2 * len;
+}
+
 /* NULL: there are too many already, or there is no memory. */
 static struct message *new_message(struct handler *handler,
                                    const struct sr_record *record)
 {
+    const size_t bytes = bytes_of(record);
     struct plugin *plugin = handler->plugin;
     struct message *message;
     char what[64];
 
     snprintf(what, sizeof what, "message %lu", (unsigned long)handler->slot->id);
-    if (!sr_lua_queue(plugin, what))
+    if (!sr_lua_queue(plugin, what, bytes))
         return NULL;
     message = calloc(1, sizeof *message);
     if (!message || sr_record_copy(record, &message->record)) {
         free(message);
-        plugin->queued--;
-        plugin->dropped++;
+        sr_lua_unqueue(plugin, bytes);
+        sr_lua_overflow(plugin, what, "out of memory");
         return NULL;
     }
     message->handler = handler;
+    message->bytes = bytes;
     return message;
 }
 
@@ -244,7 +257,7 @@ static void drain(struct handler *handler)
         handler->queue = message->next;
         if (!handler->queue)
             handler->queue_end = &handler->queue;
-        handler->plugin->queued--;
+        sr_lua_unqueue(handler->plugin, message->bytes);
         handle(handler, message->record);
         free_message(message);
     }
@@ -278,7 +291,7 @@ static void handle_late(struct job *job)
         append_message(message);
         return;
     }
-    handler->plugin->queued--;
+    sr_lua_unqueue(handler->plugin, message->bytes);
     if (!handler->removed)
         handle(handler, message->record);
     free_message(message);

@@ -125,9 +125,11 @@ struct plugin {
     uint64_t turn;      /* in which its code ran last */
     uint64_t spent_ns;  /* then */
     struct job *jobs, **jobs_end;
-    unsigned queued; /* messages and events of luv's that wait: QUEUE_MAX */
-    int no_wait;     /* coroutines on the stack that cannot be left */
-    uint64_t ops;    /* begun so far; each has a number */
+    unsigned queued;     /* messages and events of luv's that wait: QUEUE_MAX */
+    size_t queued_bytes; /* of those messages, outside of the state: memory_max */
+    bool overflowed;     /* some were dropped since none waited */
+    int no_wait;         /* coroutines on the stack that cannot be left */
+    uint64_t ops;        /* begun so far; each has a number */
 
     uint64_t loads, calls, failures, failures_in_a_row, dropped, refused, longest_ns;
     unsigned timer_count, handler_count, waiting;
@@ -236,9 +238,15 @@ void sr_lua_job_cancel(struct job *job);
 void sr_lua_jobs_drop(struct plugin *plugin);
 /* Its time of this turn is used up. */
 bool sr_lua_is_spent(const struct plugin *plugin);
-/* True: there is room for one more, which is counted in plugin->queued; else it is counted
- * as dropped, the first time with a warning that names `what`. */
-bool sr_lua_queue(struct plugin *plugin, const char *what);
+/* True: there is room for one more, of `bytes` outside of the state, which is counted in
+ * plugin->queued; else it is counted as dropped, and the first of a series has a warning that
+ * names `what`. One that is alone always has room: it would not have been refused, had it come when
+ * the plugin had nothing to do. */
+bool sr_lua_queue(struct plugin *plugin, const char *what, size_t bytes);
+/* It waits no longer. */
+void sr_lua_unqueue(struct plugin *plugin, size_t bytes);
+/* Counts one as dropped, because of `why`. */
+void sr_lua_overflow(struct plugin *plugin, const char *what, const char *why);
 
 /* libuv's handles. */
 int sr_lua_turns_new(struct sr_lua *lua);

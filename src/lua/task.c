@@ -318,7 +318,7 @@ static void begin_late(struct job *job)
 {
     struct task *task = job->owner;
 
-    task->plugin->queued--;
+    sr_lua_unqueue(task->plugin, 0);
     run(task, task->args);
 }
 
@@ -327,7 +327,7 @@ void sr_lua_call_pushed(struct plugin *plugin, const char *what, int args)
     const bool late = sr_lua_must_wait(plugin);
     struct task *task;
 
-    if (late && !sr_lua_queue(plugin, what)) {
+    if (late && !sr_lua_queue(plugin, what, 0)) {
         lua_pop(plugin->L, args + 1);
         return;
     }
@@ -335,7 +335,8 @@ void sr_lua_call_pushed(struct plugin *plugin, const char *what, int args)
     plugin->calls++;
     if (!task || !lua_checkstack(task->co, args + 1)) {
         lua_pop(plugin->L, args + 1);
-        plugin->queued -= late;
+        if (late)
+            sr_lua_unqueue(plugin, 0);
         sr_lua_count_failure(plugin, what, "not enough memory");
         if (task)
             discard(task);

@@ -59,17 +59,42 @@ void sr_lua_job_cancel(struct job *job)
     job->plugin = NULL;
 }
 
-bool sr_lua_queue(struct plugin *plugin, const char *what)
+void sr_lua_overflow(struct plugin *plugin, const char *what, const char *why)
 {
-    if (plugin->queued < QUEUE_MAX) {
-        plugin->queued++;
-        return true;
+    plugin->dropped++;
+    if (!plugin->overflowed)
+        sr_log_write(
+            SR_LOG_WARNING, plugin->name,
+            "%s is dropped: %s (%u wait already, of %zu bytes; %llu dropped so "
+            "far); further ones are counted only",
+            what, why, plugin->queued, plugin->queued_bytes,
+            (unsigned long long)plugin->dropped);
+    plugin->overflowed = true;
+}
+
+bool sr_lua_queue(struct plugin *plugin, const char *what, size_t bytes)
+{
+    const size_t max = plugin->memory_max;
+    const char *why = NULL;
+
+    if (plugin->queued >= QUEUE_MAX)
+        why = "too many wait";
+    else if (plugin->queued_bytes && bytes && bytes + plugin->queued_bytes > max)
+        why = "what waits takes too many bytes";
+    if (why) {
+        sr_lua_overflow(plugin, what, why);
+        return false;
     }
-    if (plugin->dropped++ == 0)
-        sr_log_write(SR_LOG_WARNING, plugin->name,
-                     "%s is dropped: %u wait already; further ones are counted only",
-                     what, plugin->queued);
-    return false;
+    plugin->queued++;
+    plugin->queued_bytes += bytes;
+    return true;
+}
+
+void sr_lua_unqueue(struct plugin *plugin, size_t bytes)
+{
+    plugin->queued_bytes -= bytes;
+    if (--plugin->queued == 0)
+        plugin->overflowed = false;
 }
 
 void sr_lua_jobs_drop(struct plugin *plugin)
@@ -82,6 +107,8 @@ void sr_lua_jobs_drop(struct plugin *plugin)
             job->drop(job);
     }
     plugin->queued = 0;
+    plugin->queued_bytes = 0;
+    plugin->overflowed = false;
 }
 
 /* --- turns ------------------------------------------------------------------------ */

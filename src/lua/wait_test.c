@@ -160,6 +160,77 @@ static void more_than_10000_waiting_are_dropped_and_counted(void **state)
     expect_logged("warning p: message 502 is dropped");
 }
 
+static void receive_big(char value, size_t len)
+{
+    char *row = malloc(len + 16);
+
+    sprintf(row, "502,1,%c,", value);
+    memset(row + 8, 'x', len);
+    row[8 + len] = '\0';
+    receive(NULL, row);
+    free(row);
+}
+
+/* The plugin sleeps until it gets message 503. Each message takes twice its bytes. */
+static void messages_beyond_memory_max_are_dropped_and_counted(void **state)
+{
+    const struct sr_lua_options options = { .memory_max = 1 << 20 };
+
+    end_world();
+    make_world(&options, "http://127.0.0.1:9");
+    *state = NULL;
+    run_init("p", "awake = false c8y:on(503, function() awake = true end)\n"
+                  "c8y:on(502, function(r) while not awake do c8y:sleep(1) end\n"
+                  "  say(r:value(2)) collectgarbage() end)");
+    receive_big('a', 10);
+    for (char value = 'b'; value <= 'z'; value++)
+        receive_big(value, 200 * 1024);
+    assert_int_equal(plugin_named("p").dropped, 23);
+    expect_logged("warning p: message 502 is dropped: what waits takes too many bytes");
+    receive(NULL, "503,1");
+    wait_said("c;");
+    expect_said("a;b;c;");
+
+    receive(NULL, "503,1\n502,1,d");
+    wait_said("d;");
+}
+
+static void a_message_that_waits_alone_may_be_of_any_size(void **state)
+{
+    const struct sr_lua_options options = { .memory_max = 1 << 20 };
+
+    end_world();
+    make_world(&options, "http://127.0.0.1:9");
+    *state = NULL;
+    run_init("p", "c8y:on(502, function(r) c8y:sleep(1) say(r:value(2)) end)");
+    receive_big('a', 10);
+    receive_big('b', 800 * 1024);
+    receive_big('c', 10);
+    wait_said("b;");
+    assert_int_equal(plugin_named("p").dropped, 1);
+}
+
+/* A new series is logged again. */
+static void each_series_of_dropped_messages_is_logged(void **state)
+{
+    const struct sr_lua_options options = { .memory_max = 1 << 20 };
+
+    end_world();
+    make_world(&options, "http://127.0.0.1:9");
+    *state = NULL;
+    run_init("p", "c8y:on(502, function(r) c8y:sleep(1) say(r:value(2)) end)");
+    receive_big('a', 10);
+    for (char value = 'b'; value <= 'e'; value++)
+        receive_big(value, 200 * 1024);
+    expect_logged("bytes; 1 dropped so far)");
+    wait_said("c;");
+    receive_big('a', 10);
+    for (char value = 'b'; value <= 'e'; value++)
+        receive_big(value, 200 * 1024);
+    expect_logged("bytes; 3 dropped so far)");
+    assert_int_equal(plugin_named("p").dropped, 4);
+}
+
 static void init_may_wait(void **state)
 {
     (void)state;
@@ -457,6 +528,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(messages_wait_for_their_handler_in_order, begin,
                                         end),
         cmocka_unit_test_setup_teardown(more_than_10000_waiting_are_dropped_and_counted,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(
+            messages_beyond_memory_max_are_dropped_and_counted, begin, end),
+        cmocka_unit_test_setup_teardown(a_message_that_waits_alone_may_be_of_any_size,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(each_series_of_dropped_messages_is_logged,
                                         begin, end),
         cmocka_unit_test_setup_teardown(init_may_wait, begin, end),
         cmocka_unit_test_setup_teardown(waiting_works_in_coroutines_and_pcall, begin,

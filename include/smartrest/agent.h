@@ -175,15 +175,19 @@ enum sr_prio {
  * its bound the oldest waiting rows make room, unless the settings full_volatile and
  * full_buffered say otherwise; see sr_agent_on_loss() and sr_reporter_stats().
  * Returns 0; or, and then nothing was queued: SR_E_SYNTAX, not a row (with SR_PRIO_XID:
- * not an X-Id as in sr_agent_set_xid() and a row); SR_E_TOOBIG, more than SR_ROW_MAX bytes or
- * than the outbox holds; SR_E_FULL, the outbox is full of rows that are under way, or at its
+ * not an X-Id as in sr_agent_set_xid() and a row); SR_E_TOOBIG, more bytes than the reporter's
+ * transport carries (SR_ROW_MAX_HTTP) or than the outbox holds; SR_E_FULL, the outbox is full of rows that are under way, or at its
  * bound when it is to refuse; SR_E_INVAL, NULL or an unknown prio; SR_E_STOPPED, inside of
  * sr_agent_free(); SR_E_NOMEM. */
 SR_API int sr_agent_send(struct sr_agent *agent, const char *row, int prio);
 
-/* Bytes of the longest row, as it goes out: with its quotes, and with the X-Id that
- * SR_PRIO_XID cuts off. One as long fits into a request of either transport. */
+/* Bytes of a row that fits into a request of either transport, as it goes out: with its quotes. */
 #define SR_ROW_MAX 15360
+/* Bytes of the longest row by HTTP. By MQTT a packet has 16,184 bytes, with its header, the topic and, in
+ * SmartREST 1.0, a row with the X-Id, and a row has what is left. A longer one is refused when it is
+ * sent if the agent has a reporter, and else when the reporter gets it: it is set aside as one that the
+ * platform never takes (SR_FATE_POISON, SR_TROUBLE_POISON). */
+#define SR_ROW_MAX_HTTP 262144
 
 /* The same with prio 0, and with `prio`, for a row made as sr_row_format() makes it (row.h):
  * each value is quoted when it needs it. For text that a template has inside of JSON
@@ -194,6 +198,27 @@ SR_API int sr_agent_sendf(struct sr_agent *agent, const char *format, ...)
     SR_PRINTF(2, 3);
 SR_API int sr_agent_sendf_prio(struct sr_agent *agent, int prio, const char *format,
                                ...) SR_PRINTF(3, 4);
+
+/* --- channels ---------------------------------------------------------- */
+
+/* A channel says where rows go: a protocol, and a name in it.
+ *
+ *     "smartrest1"   SmartREST 1.0; the name is the X-Id of a template collection. SR_PRIO_XID in a
+ *                    send is another way to say it. NULL is the agent's own collection
+ *
+ * Rows of all channels that were sent with the same SR_PRIO_BUF arrive in the order in which they were
+ * sent.
+ *
+ *     uint32_t child;
+ *     sr_agent_channel(agent, "smartrest1", "com.acme.child-v1", &child);
+ *     sr_agent_send_with(agent, "104,25", &(struct sr_send_options){ .channel = child });
+ */
+
+/* The number of the channel, for struct sr_send_options; made at the first call, the same at each, and
+ * valid until the agent is freed. Loop thread only. Returns 0; SR_E_NOTFOUND, no such protocol;
+ * SR_E_INVAL, NULL, or no name of it; SR_E_FULL, some 64,000 channels are in use; SR_E_NOMEM. */
+SR_API int sr_agent_channel(struct sr_agent *agent, const char *protocol,
+                            const char *name, uint32_t *ret_channel);
 
 /* --- receiving --------------------------------------------------------- */
 
@@ -212,6 +237,15 @@ SR_API int sr_agent_on_message(struct sr_agent *agent, uint32_t id, sr_message_f
  * that collection arrive too if this is called before the reporter is started. */
 SR_API int sr_agent_on_xmessage(struct sr_agent *agent, const char *xid, uint32_t id,
                                 sr_message_fn fn, void *arg);
+
+/* The same for rows from any origin: a protocol, and a name as in sr_agent_channel() (NULL: the agent's own
+ * collection). A row with the same message id from another origin is another row: its handler is not
+ * called. `id`: text of 1 to 255 bytes; in SmartREST 1.0 a decimal number. Returns 0; SR_E_NOTFOUND, no
+ * such protocol; SR_E_INVAL, no name or id of it; SR_E_NOMEM. sr_agent_error() has the sentence.
+ * By MQTT rows of an origin arrive if this is called before the reporter is started. */
+SR_API int sr_agent_on_origin(struct sr_agent *agent, const char *protocol,
+                              const char *name, const char *id, sr_message_fn fn,
+                              void *arg);
 
 /* A row was refused: `error` is the platform's row 4x or 50, `row` (`len` bytes, no
  * terminator) the row that it speaks of, or NULL if that cannot be told: MQTT does not say

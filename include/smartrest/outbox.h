@@ -84,6 +84,9 @@ struct sr_send_options {
                                  sends with a callback return SR_E_FULL: rows that are
                                  on disk are not dropped for it */
     void *arg;                /* for it */
+    uint32_t channel; /* of sr_agent_channel(); 0: the agent's own collection, or with
+                                 SR_PRIO_XID the one in the row. SR_E_INVAL for a number that it
+                                 never gave, or with SR_PRIO_XID */
 };
 
 /* sr_agent_send() with more to say; `options` is copied, NULL is the default. Returns as

@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <smartrest/agent.h>
 #include <smartrest/outbox.h>
+#include <stdatomic.h>
 
 /* Ids of operations that were taken, the last ones: operations.c. */
 struct sr_operations {
@@ -90,6 +91,8 @@ struct sr_agent {
     void *integrate_arg;
 
     bool by_mqtt; /* the reporter's transport */
+    atomic_uint
+        carrier; /* the same, for all threads: 0 none yet, or enum sr_carrier and 1 */
     struct sr_url broker;
     struct sr_deadline contact; /* the reporter's time to reach its server */
     bool gave_up;               /* it is over */
@@ -168,6 +171,11 @@ int sr_agent_pause(struct sr_agent *agent, uint64_t ms);
 int sr_agent_exchange(struct sr_agent *agent, const char *login, const char *password,
                       const char *xid, const char *rows);
 
+/* The protocol of that name, and whether `name` is one of its channels; NULL as a name is the own
+ * collection of SmartREST 1.0, and else "". Returns 0 or SR_E_INVAL. */
+int sr_agent_find_protocol(struct sr_agent *agent, const char *protocol,
+                           const char *name, const struct sr_protocol **ret_protocol);
+
 /* What sr_agent_set_xid() takes no id for: says so, SR_E_INVAL. */
 int sr_agent_refuse_id(struct sr_agent *agent, const char *what, const char *id);
 /* "server 'http://...': reason"; a URL with a user in it may have a password in it, and is
@@ -183,7 +191,7 @@ void sr_agent_put_signals_back(struct sr_agent *agent);
 
 /* Can `text` be an X-Id or the id of an object? It goes into rows, header lines and
  * topics: 1 to 255 bytes of UTF-8, no blank, control character, `,`, `"`, `+` or `#`. */
-enum { SR_ID_MAX = 255 };
+enum { SR_ID_MAX = SR_NAME_MAX };
 bool sr_id_valid(const char *text);
 
 /* Replaces *text by a copy of `to` (NULL: by NULL). Returns 0 or SR_E_NOMEM. */

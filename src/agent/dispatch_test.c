@@ -75,7 +75,8 @@ static void receive_for(struct fixture *fx, const char *xid, const char *rows)
     memcpy(bytes, rows, len);
     fx->heard[0] = '\0';
     fx->rows = fx->malformed = 0;
-    sr_agent_received(fx->agent, xid, bytes, len, &fx->rows, &fx->malformed);
+    sr_agent_received(fx->agent, &(struct sr_origin){ &sr_smartrest1, xid }, bytes, len,
+                      &fx->rows, &fx->malformed);
     free(bytes);
 }
 
@@ -220,8 +221,8 @@ static void nonsense_in_row_87_is_malformed_and_changes_nothing(void **state)
         receive(fx, rows);
         expect(fx, "own:a;", 2, 1);
     }
-    sr_agent_received(fx->agent, NULL, "87,1,chi\0ld\n500,1,a", 20, &fx->rows,
-                      &fx->malformed);
+    sr_agent_received(fx->agent, &(struct sr_origin){ &sr_smartrest1, NULL },
+                      "87,1,chi\0ld\n500,1,a", 20, &fx->rows, &fx->malformed);
     assert_int_equal(fx->malformed, 2); /* one more than before */
     memset(name, 'n', sizeof name);
     for (int len = 255; len <= 257; len++) {
@@ -363,7 +364,7 @@ static void only_rows_can_be_sent(void **state)
                                        "\"1\",2", "1,\"a",      "1,a\"b", "1,\"a\"b",
                                        "1,a\rb",  "1,a\n2,b\"c" };
     struct fixture *fx = *state;
-    char large[SR_ROW_MAX + 2];
+    static char large[SR_ROW_MAX_HTTP + 2];
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(sr_agent_send(fx->agent, bad[i], 0), SR_E_SYNTAX);
@@ -372,9 +373,9 @@ static void only_rows_can_be_sent(void **state)
     assert_int_equal(sr_agent_send(fx->agent, "1", 4), SR_E_INVAL);
     assert_int_equal(sr_agent_send(fx->agent, "1,a\n2,b\r\n\r\n", SR_PRIO_BUF), 0);
     memset(large, '1', sizeof large);
-    large[SR_ROW_MAX + 1] = '\0';
+    large[SR_ROW_MAX_HTTP + 1] = '\0';
     assert_int_equal(sr_agent_send(fx->agent, large, 0), SR_E_TOOBIG);
-    large[SR_ROW_MAX] = '\0';
+    large[SR_ROW_MAX_HTTP] = '\0';
     assert_int_equal(sr_agent_send(fx->agent, large, 0), 0);
 }
 
@@ -403,7 +404,8 @@ static void formatted_rows_quote_their_values(void **state)
     assert_int_equal(
         sr_agent_sendf_prio(fx->agent, SR_PRIO_XID | SR_PRIO_BUF, "x,104,%d", 7), 0);
     assert_int_equal(sr_agent_sendf(fx->agent, "%s", ""), SR_E_SYNTAX);
-    assert_int_equal(sr_agent_sendf(fx->agent, "1,%*d", SR_ROW_MAX, 7), SR_E_TOOBIG);
+    assert_int_equal(sr_agent_sendf(fx->agent, "1,%*d", SR_ROW_MAX_HTTP, 7),
+                     SR_E_TOOBIG);
 }
 
 static void says(struct fixture *fx, const char *text)
@@ -429,7 +431,7 @@ static void what_is_wrong_with_a_row_is_said(void **state)
     says(fx, "no row, or unknown flags");
     sr_agent_send(fx->agent, "1,2", 1 << 20);
     says(fx, "no row, or unknown flags");
-    sr_agent_sendf(fx->agent, "1,%*d", SR_ROW_MAX, 7);
+    sr_agent_sendf(fx->agent, "1,%*d", SR_ROW_MAX_HTTP, 7);
     says(fx, "no row can be made by '1,%*d': larger than the limit");
     sr_agent_sendf(fx->agent, "103,%.1f", (double)NAN);
     says(fx, "103,%.1f");

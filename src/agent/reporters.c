@@ -53,9 +53,11 @@ int sr_reporter_new_http(struct sr_agent *agent, struct sr_reporter **ret_report
     if (!agent || !ret_reporter)
         return SR_E_INVAL;
     rc = make(agent, ret_reporter);
-    if (!rc)
-        agent->by_mqtt = false;
-    return rc;
+    if (rc)
+        return rc;
+    agent->by_mqtt = false;
+    agent->carrier = SR_BY_HTTP + 1;
+    return 0;
 }
 
 int sr_reporter_new_mqtt(struct sr_agent *agent, const char *broker,
@@ -76,30 +78,38 @@ int sr_reporter_new_mqtt(struct sr_agent *agent, const char *broker,
     if (rc)
         return rc;
     agent->by_mqtt = true;
+    agent->carrier = SR_BY_MQTT + 1;
     agent->broker = url;
     return 0;
 }
 
-/* The collections whose operations the agent handles, its own first. */
-static int list_xids(const struct sr_agent *agent, const char ***ret_xids,
-                     size_t *ret_count)
+static bool has_origin(const struct sr_origin *origins, size_t count,
+                       const struct sr_handler *handler)
 {
-    const char **xids = calloc(agent->dispatch.count + 1, sizeof *xids);
+    for (size_t i = 0; i < count; i++)
+        if (origins[i].protocol == handler->protocol &&
+            (handler->name ? !strcmp(origins[i].name, handler->name) : !i))
+            return true;
+    return false;
+}
+
+/* Where rows that the agent handles come from, its own collection first. */
+static int list_origins(const struct sr_agent *agent, struct sr_origin **ret_origins,
+                        size_t *ret_count)
+{
+    struct sr_origin *origins = calloc(agent->dispatch.count + 1, sizeof *origins);
     size_t count = 0;
 
-    if (!xids)
+    if (!origins)
         return SR_E_NOMEM;
-    xids[count++] = agent->xid;
+    origins[count++] = (struct sr_origin){ &sr_smartrest1, agent->xid };
     for (size_t i = 0; i < agent->dispatch.count; i++) {
-        const char *xid = agent->dispatch.handlers[i].xid;
-        size_t seen = 0;
+        const struct sr_handler *handler = &agent->dispatch.handlers[i];
 
-        while (xid && seen < count && strcmp(xids[seen], xid))
-            seen++;
-        if (xid && seen == count)
-            xids[count++] = xid;
+        if (!has_origin(origins, count, handler))
+            origins[count++] = (struct sr_origin){ handler->protocol, handler->name };
     }
-    *ret_xids = xids;
+    *ret_origins = origins;
     *ret_count = count;
     return 0;
 }
@@ -123,7 +133,7 @@ static int new_mqtt_transport(struct sr_agent *agent,
         .user = agent->login,
         .password = agent->credentials.password,
     };
-    const char **xids;
+    struct sr_origin *origins;
     size_t count;
     const char *wrong = sr_mqtt_link_wrong(&options);
     int rc;
@@ -132,12 +142,12 @@ static int new_mqtt_transport(struct sr_agent *agent,
         return sr_agent_fail(agent, SR_E_INVAL, "MQTT: %s", wrong);
     if (sr_agent_check_net(agent))
         return SR_E_INVAL;
-    rc = list_xids(agent, &xids, &count);
+    rc = list_origins(agent, &origins, &count);
     if (rc)
         return told(agent, rc);
-    rc = sr_mqtt_transport_new(agent->reporter, agent->loop, &options, xids, count,
+    rc = sr_mqtt_transport_new(agent->reporter, agent->loop, &options, origins, count,
                                ret_transport);
-    free(xids);
+    free(origins);
     return told(agent, rc);
 }
 
@@ -194,6 +204,7 @@ struct sr_reporter *sr_reporter_free(struct sr_reporter *reporter)
         return NULL;
     agent = sr_reporter_owner(reporter);
     agent->reporter = NULL;
+    agent->carrier = 0;
     sr_deadline_clear(&agent->contact);
     if (!agent->loop->running) {
         sr_reporter_destroy(reporter);

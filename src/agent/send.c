@@ -2,6 +2,7 @@
 #include "agent/agent_p.h"
 #include "protocol/protocol.h"
 #include <smartrest/row.h>
+#include <stdio.h>
 #include <string.h>
 
 static size_t without_line_ends(const char *text)
@@ -12,6 +13,8 @@ static size_t without_line_ends(const char *text)
         len--;
     return len;
 }
+
+/* --- where it goes --------------------------------------------------------- */
 
 /* The X-Id in front of a row with SR_PRIO_XID names its channel, and is cut off. */
 static int cut_xid(struct sr_outbox_row *put)
@@ -32,39 +35,106 @@ static int cut_xid(struct sr_outbox_row *put)
     return 0;
 }
 
-static int check(struct sr_outbox_row *put, int prio)
+/* The channel that a number stands for. */
+static int find_channel(struct sr_agent *agent, struct sr_outbox_row *put)
 {
-    int rc;
+    const struct sr_channel *channel =
+        sr_outbox_channel_at(agent->outbox, put->channel);
 
-    if (put->len > SR_ROW_MAX)
-        return SR_E_TOOBIG;
-    rc = prio & SR_PRIO_XID ? cut_xid(put) : 0;
+    if (!channel)
+        return SR_E_INVAL;
+    put->to.protocol = channel->protocol;
+    put->to.name = channel->name;
+    put->to.len = channel->len;
+    return 0;
+}
+
+static int address(struct sr_agent *agent, int prio, struct sr_outbox_row *put)
+{
+    if (put->channel != SR_CHANNEL_OWN)
+        return prio & SR_PRIO_XID ? SR_E_INVAL : find_channel(agent, put);
+    return prio & SR_PRIO_XID ? cut_xid(put) : 0;
+}
+
+/* --- how large it may be ---------------------------------------------------- */
+
+/* What is said of a row that was not taken. */
+struct refusal {
+    size_t len, most; /* SR_E_TOOBIG */
+    const char *by;   /* " by MQTT" */
+};
+
+/* Before there is a reporter any transport may come. */
+static void find_bound(struct sr_agent *agent, const struct sr_outbox_row *put,
+                       struct refusal *refusal)
+{
+    const struct sr_protocol *protocol =
+        put->to.protocol ? put->to.protocol : &sr_smartrest1;
+    char name[SR_CHANNEL_NAME_MAX + 1];
+    unsigned carrier = atomic_load(&agent->carrier);
+
+    refusal->most = SR_ROW_MAX_HTTP;
+    refusal->by = "";
+    if (!carrier)
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)put->to.len,
+             put->to.name ? put->to.name : "");
+    refusal->most = sr_protocol_row_max(protocol, carrier - 1, name, !put->to.protocol);
+    refusal->by = carrier - 1 == SR_BY_MQTT ? " by MQTT" : " by HTTP";
+}
+
+/* Rows of up to SR_ROW_MAX bytes fit everywhere in SmartREST 1.0. */
+static bool fits(struct sr_agent *agent, const struct sr_outbox_row *put,
+                 struct refusal *refusal)
+{
+    const struct sr_protocol *protocol = put->to.protocol;
+
+    if (put->len <= SR_ROW_MAX && (!protocol || protocol == &sr_smartrest1))
+        return true;
+    find_bound(agent, put, refusal);
+    refusal->len = put->len;
+    return put->len <= refusal->most;
+}
+
+/* --- sending ------------------------------------------------------------------ */
+
+static int check(struct sr_agent *agent, int prio, struct sr_outbox_row *put,
+                 struct refusal *refusal)
+{
+    int rc = address(agent, prio, put);
+
     if (rc)
         return rc;
-    return sr_smartrest1.check(put->text, put->len) ? 0 : SR_E_SYNTAX;
+    if (!fits(agent, put, refusal))
+        return SR_E_TOOBIG;
+    return (put->to.protocol ? put->to.protocol : &sr_smartrest1)
+                   ->check(put->text, put->len)
+               ? 0
+               : SR_E_SYNTAX;
 }
 
 /* Says why in sr_agent_error(), which is the making thread's: other threads have `rc` alone. */
-static int explain(struct sr_agent *agent, int rc, const char *row)
+static int explain(struct sr_agent *agent, int rc, const char *row,
+                   const struct refusal *refusal)
 {
-    size_t len;
-
     if (!rc || !pthread_equal(pthread_self(), agent->thread))
         return rc;
-    len = row ? without_line_ends(row) : 0;
     switch (rc) {
-    case SR_E_INVAL: return sr_agent_fail(agent, rc, "no row, or unknown flags of it");
+    case SR_E_INVAL:
+        return sr_agent_fail(agent, rc, "no row, or unknown flags or channel of it");
     case SR_E_TOOBIG:
-        return sr_agent_fail(agent, rc, "a row of %zu bytes: %d are the most", len,
-                             SR_ROW_MAX);
+        if (!refusal->len)
+            break;
+        return sr_agent_fail(agent, rc, "a row of %zu bytes: %zu are the most%s",
+                             refusal->len, refusal->most, refusal->by);
     case SR_E_SYNTAX: return sr_agent_fail(agent, rc, "this is no row: %.60s", row);
-    default:
-        return sr_agent_fail(agent, rc, "the row is not kept: %s", sr_strerror(rc));
+    default: break;
     }
+    return sr_agent_fail(agent, rc, "the row is not kept: %s", sr_strerror(rc));
 }
 
 static int send_with(struct sr_agent *agent, const char *row,
-                     const struct sr_send_options *options)
+                     const struct sr_send_options *options, struct refusal *refusal)
 {
     static const struct sr_send_options none = { 0 };
     struct sr_outbox_row put;
@@ -81,11 +151,14 @@ static int send_with(struct sr_agent *agent, const char *row,
         .text = row,
         .len = without_line_ends(row),
         .prio = options->prio & SR_PRIO_BUF,
+        .channel = options->channel,
         .ttl_s = options->ttl_s,
         .told = options->delivered,
         .arg = options->arg,
     };
-    rc = check(&put, options->prio);
+    rc = check(agent, options->prio, &put, refusal);
+    if (put.channel)
+        put.to.protocol = NULL; /* its number says it */
     if (!rc)
         rc = sr_outbox_put(agent->outbox, &put, sr_now_ms(), &due);
     if (!rc && due)
@@ -96,7 +169,13 @@ static int send_with(struct sr_agent *agent, const char *row,
 int sr_agent_send_with(struct sr_agent *agent, const char *row,
                        const struct sr_send_options *options)
 {
-    return agent ? explain(agent, send_with(agent, row, options), row) : SR_E_INVAL;
+    struct refusal refusal = { 0 };
+    int rc;
+
+    if (!agent)
+        return SR_E_INVAL;
+    rc = send_with(agent, row, options, &refusal);
+    return explain(agent, rc, row, &refusal);
 }
 
 int sr_agent_send(struct sr_agent *agent, const char *row, int prio)
@@ -111,7 +190,7 @@ static int sendf(struct sr_agent *agent, int prio, const char *format, va_list a
 
     if (!agent)
         return SR_E_INVAL;
-    sr_row_init(&row, SR_ROW_MAX);
+    sr_row_init(&row, SR_ROW_MAX_HTTP);
     sr_row_vformat(&row, format, args);
     rc = sr_row_error(&row);
     if (!rc)

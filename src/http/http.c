@@ -141,15 +141,16 @@ static long connect_ms(const struct sr_net *net, uint64_t timeout_ms)
     return sr_net_long(timeout_ms / 3);
 }
 
-/* The platform needs no media types here. HTTP 1.0 has to ask for a connection that stays: only on
+/* SmartREST needs no media types. HTTP 1.0 has to ask for a connection that stays: only on
  * one can the server be asked who it is (transport/prover.h). */
 int sr_http_post(struct sr_http *http, const struct sr_http_post *post, sr_http_fn fn,
                  void *arg, struct sr_http_request **ret_request)
 {
     const struct sr_http_header headers[] = {
-        {"Accept",      NULL        },
-        { "X-Id",       post->x_id  },
-        { "Connection", "keep-alive"},
+        {"Accept",        NULL              },
+        { "X-Id",         post->x_id        },
+        { "Content-Type", post->content_type},
+        { "Connection",   "keep-alive"      },
     };
     const struct sr_http_call call = {
         .method = "POST",
@@ -157,7 +158,7 @@ int sr_http_post(struct sr_http *http, const struct sr_http_post *post, sr_http_
         .user = post->user,
         .password = post->password,
         .headers = headers,
-        .header_count = http->net.http_version == 10 ? 3 : 2,
+        .header_count = http->net.http_version == 10 ? 4 : 3,
         .body = post->body ? post->body : "",
         .len = post->len,
         .timeout_ms = post->timeout_ms ? (unsigned)post->timeout_ms : UINT_MAX,

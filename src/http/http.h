@@ -14,6 +14,7 @@ struct sr_http_post {
     const char *url;
     const char *user, *password; /* NULL: no Authorization header */
     const char *x_id;            /* NULL: no X-Id header; no control bytes */
+    const char *content_type;    /* NULL: no such header; the same */
     const char *body;            /* copied */
     size_t len;
     size_t answer_max;   /* bytes */

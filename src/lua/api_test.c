@@ -227,12 +227,17 @@ static void what_is_sent_arrives(void **state)
 /* The vendor's send() returned nothing: no plugin of that time looks. */
 static void a_row_that_is_refused_is_logged_and_counted(void **state)
 {
+    struct sr_reporter *reporter;
+
     (void)state;
+    assert_int_equal(sr_reporter_new_mqtt(world.agent, "mqtt://127.0.0.1:9", &reporter),
+                     0);
     run_init("p", "c8y:send('116,' .. ('x'):rep(76000)) c8y:send('117,\"a')\n"
                   "c8y:send('118,\\0') c8y:send('no id at all, only text')\n"
                   "c8y:send { 119, 'fine' }");
     expect_logged("warning p: c8y:send(): message 116 of 76004 bytes was not sent: "
-                  "larger than the limit (1 so far)");
+                  "larger than the limit: a row of 76004 bytes: 15913 are the most by "
+                  "MQTT (1 so far)");
     expect_logged("message 117 of 6 bytes was not sent: malformed row (2 so far)");
     expect_logged("message 118 of 5 bytes was not sent: malformed row (3 so far)");
     assert_null(strstr(world.log, "message 119"));
@@ -240,6 +245,20 @@ static void a_row_that_is_refused_is_logged_and_counted(void **state)
     run_init("p", "for i = 1, 250 do c8y:send('120,\"') end");
     assert_null(strstr(world.log, "(24 so far)"));
     expect_logged("message 120 of 5 bytes was not sent: malformed row (200 so far)");
+}
+
+static void a_list_of_packages_goes_by_http(void **state)
+{
+    struct sr_reporter *reporter;
+
+    (void)state;
+    assert_int_equal(sr_reporter_new_http(world.agent, &reporter), 0);
+    run_init("p", "say(c8y:send('116,' .. ('x'):rep(76000)))\n"
+                  "say(c8y:sendf('116,%s', ('x'):rep(76000)))\n"
+                  "c8y:send('116,' .. ('x'):rep(262141))");
+    expect_said("0;0;");
+    expect_logged("message 116 of 262145 bytes was not sent: larger than the limit: a "
+                  "row of 262145 bytes: 262144 are the most by HTTP (1 so far)");
 }
 
 static void what_is_no_number_is_no_value(void **state)
@@ -326,6 +345,7 @@ int main(void)
         cmocka_unit_test(what_is_sent_arrives),
         cmocka_unit_test_setup_teardown(a_row_that_is_refused_is_logged_and_counted,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_list_of_packages_goes_by_http, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_number_is_no_value, begin, end),
         cmocka_unit_test_setup_teardown(a_message_of_two_plugins_is_told, begin, end),
         cmocka_unit_test(with_an_option_the_later_handler_has_it_alone),

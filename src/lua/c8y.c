@@ -227,13 +227,17 @@ enum { TOLD = 20, TELL_EACH = 100 };
 static void tell_refusal(struct plugin *plugin, const char *text, size_t len, int rc)
 {
     size_t id = strcspn(text, ",\r\n");
+    const bool too_big =
+        rc == SR_E_TOOBIG; /* then it is worth to say how large it may be */
 
     if (++plugin->refused > TOLD && plugin->refused % TELL_EACH)
         return;
-    sr_log_write(SR_LOG_WARNING, plugin->name,
-                 "c8y:send(): message %.*s of %zu bytes was not sent: %s (%llu so far)",
-                 (int)(id < 20 ? id : 20), text, len, sr_strerror(rc),
-                 (unsigned long long)plugin->refused);
+    sr_log_write(
+        SR_LOG_WARNING, plugin->name,
+        "c8y:send(): message %.*s of %zu bytes was not sent: %s%s%s (%llu so far)",
+        (int)(id < 20 ? id : 20), text, len, sr_strerror(rc), too_big ? ": " : "",
+        too_big ? sr_agent_error(plugin->lua->agent) : "",
+        (unsigned long long)plugin->refused);
 }
 
 /* What becomes of it is told as the argument at `options` says; 0: nobody asks. */
@@ -368,7 +372,7 @@ static int send_formatted(lua_State *L, int at, int prio)
     int count;
 
     luaL_checklstring(L, at, &len);
-    luaL_argcheck(L, len <= SR_ROW_MAX, at, "too long");
+    luaL_argcheck(L, len <= SR_ROW_MAX_HTTP, at, "too long");
     luaL_checkstack(L, ARGUMENTS_MAX + 8, "too many arguments");
     format = sr_lua_userdata(L, 2 * len + 1);
     count = convert_all(L, at, format);

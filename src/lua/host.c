@@ -81,7 +81,7 @@ int sr_lua_new(struct sr_agent *agent, const struct sr_lua_options *options,
     if (!lua)
         return SR_E_NOMEM;
     lua->agent = agent;
-    sr_row_init(&lua->row, SR_ROW_MAX);
+    sr_row_init(&lua->row, SR_ROW_MAX_HTTP);
     if (options)
         lua->options = *options;
     fill_in(&lua->options);

@@ -115,11 +115,10 @@ bool sr_join_add(struct sr_join *join, const struct sr_channel *channel,
     return true;
 }
 
-bool sr_join_oversize(const struct sr_join *join, const struct sr_channel *channel,
-                      size_t len)
+size_t sr_join_row_max(const struct sr_join *join, const struct sr_channel *channel)
 {
     const struct sr_join alone = { .by = join->by, .own = join->own };
     size_t room = room_for(join->by, channel), select = select_need(&alone, channel);
 
-    return select > room || len > room - select;
+    return room > select ? room - select : 0;
 }

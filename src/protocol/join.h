@@ -32,8 +32,7 @@ void sr_join_init(struct sr_join *join, enum sr_carrier by, const char *own,
 bool sr_join_add(struct sr_join *join, const struct sr_channel *channel,
                  const char *row, size_t len);
 
-/* Will it never go, since it is too large alone? */
-bool sr_join_oversize(const struct sr_join *join, const struct sr_channel *channel,
-                      size_t len);
+/* The longest row of this channel that goes, alone; 0: none does. */
+size_t sr_join_row_max(const struct sr_join *join, const struct sr_channel *channel);
 
 #endif

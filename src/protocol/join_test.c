@@ -172,9 +172,8 @@ static void expect_limit(enum sr_carrier by, size_t most)
 
     memset(row, '1', most + 1);
     sr_join_init(&join, by, "24830", payload, 1000, 10);
-    assert_true(sr_join_oversize(&join, &own, most + 1));
+    assert_int_equal(sr_join_row_max(&join, &own), most);
     assert_false(sr_join_add(&join, &own, row, most + 1));
-    assert_false(sr_join_oversize(&join, &own, most));
     assert_true(sr_join_add(&join, &own, row, most));
     assert_int_equal(join.len, strlen("15,24830\n") + most);
     assert_false(sr_join_add(&join, &own, "1", 1)); /* it goes alone */
@@ -235,7 +234,7 @@ static void what_a_carrier_does_not_take_is_too_large_for_it(void **state)
     struct sr_join join = begin(100, 10);
 
     (void)state;
-    assert_true(sr_join_oversize(&join, &channel, 1));
+    assert_int_equal(sr_join_row_max(&join, &channel), 0);
     assert_false(sr_join_add(&join, &channel, "1", 1));
     expect(&join, "");
 }

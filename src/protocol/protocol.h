@@ -83,7 +83,7 @@ struct sr_protocol {
     /* The topics on which rows from that origin arrive (name NULL: the own collection). Returns how many,
      * at most SR_TOPICS_MAX. */
     size_t (*topics)(const char *name, struct sr_topic *ret_topics);
-    /* What arrives on `topic`; *ret_name points into it, or is NULL. */
+    /* What arrives on `topic`; *ret_name points into it, or is NULL for the own collection. */
     enum sr_hearing (*hear)(const char *topic, const char **ret_name);
     /* Does the row say of what origin the next ones are? NULL: no row does. */
     bool (*group)(struct sr_record *record, uint64_t id, struct sr_group *ret_group);
@@ -101,11 +101,14 @@ struct sr_protocol {
 };
 
 extern const struct sr_protocol sr_smartrest1;
+extern const struct sr_origin sr_origin_own;
 
 /* All of them, in the order of the table; NULL behind the last one. */
 const struct sr_protocol *sr_protocol_at(size_t i);
 /* NULL: none has that name. */
 const struct sr_protocol *sr_protocol_named(const char *name, size_t len);
+/* What arrives on `topic`, and where it is from; the name points into `topic`. */
+enum sr_hearing sr_protocol_hear(const char *topic, struct sr_origin *ret_origin);
 /* For tests: one more, until it is NULL again. Before there is an agent. */
 void sr_protocol_add(const struct sr_protocol *protocol);
 

@@ -35,6 +35,15 @@ const struct sr_protocol *sr_protocol_named(const char *name, size_t len)
     return NULL;
 }
 
+enum sr_hearing sr_protocol_hear(const char *topic, struct sr_origin *ret_origin)
+{
+    enum sr_hearing hearing = SR_HEAR_NOTHING;
+
+    for (size_t i = 0; !hearing && (ret_origin->protocol = sr_protocol_at(i)); i++)
+        hearing = ret_origin->protocol->hear(topic, &ret_origin->name);
+    return hearing;
+}
+
 /* --- how large ------------------------------------------------------------ */
 
 /* A PUBLISH has a byte, up to three of its length, the topic with two of its length, and two of the

@@ -102,3 +102,5 @@ const struct sr_protocol sr_smartrest1 = {
     .says = sr_answer_read,
     .refuses = refuses,
 };
+
+const struct sr_origin sr_origin_own = { .protocol = &sr_smartrest1 };

@@ -3,6 +3,7 @@
 #include "protocol/join.h"
 #include "reporter/reporter_p.h"
 #include <smartrest/agent.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SR_LOG_COMPONENT "reporter"
@@ -34,7 +35,22 @@ struct making {
     struct sr_reporter *reporter;
     struct sr_join join;
     bool foreign;
+    char too_large[80]; /* not "": its only row never fits, and why */
 };
+
+/* Of the row that should have been the first. It is taken, alone, to be set aside: else it would be in the
+ * way of all others for ever. */
+static bool take_aside(struct making *making, const struct sr_outbox_offer *offer)
+{
+    const struct sr_join *join = &making->join;
+
+    if (join->rows || *making->too_large)
+        return false;
+    snprintf(making->too_large, sizeof making->too_large,
+             "a row of %zu bytes: %zu are the most by %s", offer->len,
+             sr_join_row_max(join, offer->channel), sr_carrier_name(join->by));
+    return true;
+}
 
 static bool add_row(void *arg, const struct sr_outbox_offer *offer)
 {
@@ -45,8 +61,9 @@ static bool add_row(void *arg, const struct sr_outbox_offer *offer)
         return false;
     if (!sr_poison_has_room(&making->reporter->poison, join->rows, join->len))
         return false;
-    if (!sr_join_add(join, offer->channel, offer->text, offer->len))
-        return false;
+    if (*making->too_large ||
+        !sr_join_add(join, offer->channel, offer->text, offer->len))
+        return take_aside(making, offer);
     if (offer->backlog)
         sr_plan_spend(making->reporter, offer->len);
     making->foreign = making->foreign || offer->channel->number != SR_CHANNEL_OWN;
@@ -69,35 +86,60 @@ static bool stamps_anyway(const struct sr_reporter *reporter)
 }
 
 /* Makes a batch of rows that wait; NULL if there are none. */
-static struct sr_batch *load(struct sr_reporter *reporter, enum sr_outbox_part part)
+static struct sr_batch *load(struct making *making, enum sr_outbox_part part)
 {
-    struct making making = { .reporter = reporter };
+    struct sr_reporter *reporter = making->reporter;
     struct sr_batch *batch;
 
-    sr_join_init(&making.join, reporter->transport->ops->carrier, reporter->xid,
+    sr_join_init(&making->join, reporter->transport->ops->carrier, reporter->xid,
                  sr_payloads_spare(&reporter->payloads), reporter->payload_max,
                  rows_max(reporter));
     batch = sr_outbox_take(reporter->config.outbox, part, stamps_anyway(reporter),
-                           add_row, &making);
+                           add_row, making);
     if (!batch)
         return NULL;
-    batch->payload = making.join.payload;
-    batch->len = making.join.len;
-    batch->channel = making.join.channel;
-    batch->foreign = making.foreign;
+    batch->payload = making->join.payload;
+    batch->len = making->join.len;
+    batch->channel = making->join.channel;
+    batch->foreign = making->foreign;
     batch->sent_ms = sr_now_ms();
     return batch;
+}
+
+/* Dead letters, and why. */
+static void set_aside(struct sr_reporter *reporter, struct sr_batch *batch,
+                      const char *why)
+{
+    const struct sr_reporter_config *config = &reporter->config;
+    char row[81], cost[800],
+        text[sizeof reporter->poison_why + sizeof row + sizeof cost + 80];
+
+    sr_outbox_peek(config->outbox, batch, row, sizeof row);
+    if (!sr_outbox_quarantine(config->outbox, batch, why,
+                              (size_t)config->settings->quarantine_capacity))
+        return;
+    sr_outbox_quarantine_news(config->outbox, cost, sizeof cost);
+    snprintf(text, sizeof text,
+             "a row that the platform never takes was set aside: %s: %s%s", row, why,
+             cost);
+    sr_reporter_trouble(reporter, SR_TROUBLE_POISON, text);
 }
 
 bool sr_flights_send(struct sr_reporter *reporter, enum sr_outbox_part part)
 {
     struct sr_transport *transport = reporter->transport;
+    struct making making = { .reporter = reporter };
     struct sr_batch *batch;
 
     sr_troubles_settle(reporter);
-    batch = load(reporter, part);
+    batch = load(&making, part);
     if (!batch)
         return false;
+    if (*making.too_large) {
+        batch->payload = NULL;
+        set_aside(reporter, batch, making.too_large);
+        return true;
+    }
     reporter->payload = batch->payload;
     reporter->payload_len = batch->len;
     sr_payloads_take(&reporter->payloads, batch->payload);
@@ -129,23 +171,6 @@ void sr_flights_watch(struct sr_reporter *reporter)
 
 /* --- poison ----------------------------------------------------------------- */
 
-static void convict(struct sr_reporter *reporter, struct sr_batch *batch)
-{
-    const struct sr_reporter_config *config = &reporter->config;
-    char row[81], cost[800],
-        text[sizeof reporter->poison_why + sizeof row + sizeof cost + 80];
-
-    sr_outbox_peek(config->outbox, batch, row, sizeof row);
-    if (!sr_outbox_quarantine(config->outbox, batch, reporter->poison_why,
-                              (size_t)config->settings->quarantine_capacity))
-        return;
-    sr_outbox_quarantine_news(config->outbox, cost, sizeof cost);
-    snprintf(text, sizeof text,
-             "a row that the platform never takes was set aside: %s: %s%s", row,
-             reporter->poison_why, cost);
-    sr_reporter_trouble(reporter, SR_TROUBLE_POISON, text);
-}
-
 /* Returns whether rows wait again. */
 static bool carry_out(struct sr_reporter *reporter)
 {
@@ -158,7 +183,7 @@ static bool carry_out(struct sr_reporter *reporter)
         if (order == SR_POISON_HOLD)
             sr_outbox_hold(box, batch);
         else if (order == SR_POISON_CONVICT)
-            convict(reporter, batch);
+            set_aside(reporter, batch, reporter->poison_why);
         else
             sr_outbox_release_one(box, batch);
         released = released || order == SR_POISON_RELEASE;

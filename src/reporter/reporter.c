@@ -255,8 +255,8 @@ bool sr_reporter_refused(struct sr_reporter *reporter, struct sr_batch *batch,
     return !reporter->muted && sr_flights_refused(reporter, batch, refusal);
 }
 
-static void dispatch(struct sr_reporter *reporter, const char *xid, const char *rows,
-                     size_t len)
+static void dispatch(struct sr_reporter *reporter, const struct sr_origin *origin,
+                     const char *rows, size_t len)
 {
     const struct sr_reporter_config *config = &reporter->config;
     uint64_t before;
@@ -264,17 +264,18 @@ static void dispatch(struct sr_reporter *reporter, const char *xid, const char *
     if (reporter->muted)
         return;
     before = sr_outbox_rows_put(config->outbox);
-    config->received(config->arg, xid, rows, len, &reporter->stats.rows_received,
+    config->received(config->arg, origin, rows, len, &reporter->stats.rows_received,
                      &reporter->stats.rows_malformed);
     if (sr_outbox_rows_put(config->outbox) != before) /* a handler has sent rows */
         sr_reporter_hurry(reporter);
 }
 
 /* Acknowledged or not, by what the answer says. */
-static bool land(struct sr_reporter *reporter, struct sr_batch *batch, const char *rows,
-                 size_t len)
+static bool land(struct sr_reporter *reporter, struct sr_batch *batch,
+                 const struct sr_origin *origin, const char *rows, size_t len)
 {
-    enum sr_answer says = sr_answer_read(rows, len);
+    enum sr_answer says =
+        origin->protocol->says ? origin->protocol->says(rows, len) : SR_ANSWER_TAKEN;
 
     if (says == SR_ANSWER_NO_COLLECTION && batch->foreign)
         says = SR_ANSWER_TAKEN; /* it may be the other one */
@@ -284,7 +285,8 @@ static bool land(struct sr_reporter *reporter, struct sr_batch *batch, const cha
         sr_flights_return(reporter, batch);
     if (says != SR_ANSWER_NO_CREDENTIALS) /* the transport has told that */
         sr_reporter_trouble(reporter, SR_TROUBLE_AUTH, NULL);
-    sr_troubles_hear(reporter, rows, len);
+    if (!origin->name)
+        sr_troubles_hear(reporter, rows, len);
     if (says == SR_ANSWER_TAKEN)
         sr_troubles_acked(reporter, true);
     else
@@ -294,18 +296,18 @@ static bool land(struct sr_reporter *reporter, struct sr_batch *batch, const cha
 
 /* The payload is in its place until the handlers are done: then the next may go. */
 void sr_reporter_answered(struct sr_reporter *reporter, struct sr_batch *batch,
-                          const char *rows, size_t len)
+                          const struct sr_origin *origin, const char *rows, size_t len)
 {
     bool taken;
 
     if (reporter->muted)
         return;
-    taken = land(reporter, batch, rows, len);
+    taken = land(reporter, batch, origin, rows, len);
     if (taken) { /* else it is not about rows: the trouble has said what it is about */
         note_answering(reporter);
         reporter->answer.rows = rows;
         reporter->answer.len = len;
-        dispatch(reporter, NULL, rows, len);
+        dispatch(reporter, origin, rows, len);
         reporter->answer.rows = NULL;
     }
     sr_reporter_look(reporter);
@@ -326,15 +328,15 @@ const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
                           !reporter->skips_15, ret_len);
 }
 
-void sr_reporter_received(struct sr_reporter *reporter, const char *xid,
+void sr_reporter_received(struct sr_reporter *reporter, const struct sr_origin *origin,
                           const char *rows, size_t len)
 {
-    if (!xid && !reporter->muted)
+    if (!origin->name && !reporter->muted)
         sr_troubles_hear(reporter, rows, len);
     if (sr_troubles_probing(reporter) && !reporter->flying &&
         !sr_deadline_is_set(&reporter->pace))
         sr_troubles_pause(reporter);
-    dispatch(reporter, xid, rows, len);
+    dispatch(reporter, origin, rows, len);
 }
 
 /* --- public ------------------------------------------------------------- */

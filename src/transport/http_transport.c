@@ -29,6 +29,8 @@ struct http_transport {
     struct sr_http_transport_options options;
     struct sr_http_request *request; /* under way */
     struct sr_batch *batch;
+    struct sr_origin origin; /* of the answer */
+    char name[SR_CHANNEL_NAME_MAX + 1];
     struct sr_prover prover;
     struct sr_question question; /* who has answered? under way if `kept` is not NULL */
     char *kept;                  /* the answer that waits for it */
@@ -152,9 +154,10 @@ static void on_success(struct http_transport *t, const char *answer, size_t len)
 {
     if (t->healthy_since_ms == SR_NEVER)
         t->healthy_since_ms = sr_now_ms();
-    if (sr_answer_read(answer, len) == SR_ANSWER_NO_CREDENTIALS)
+    if (t->origin.protocol->says &&
+        t->origin.protocol->says(answer, len) == SR_ANSWER_NO_CREDENTIALS)
         tell_unauthorised(t, "row 50,1,401");
-    sr_reporter_answered(t->reporter, t->batch, answer, len);
+    sr_reporter_answered(t->reporter, t->batch, &t->origin, answer, len);
 }
 
 /* --- whose answer is it? ---------------------------------------------------- */
@@ -162,9 +165,8 @@ static void on_success(struct http_transport *t, const char *answer, size_t len)
 static enum sr_evidence weigh(const struct http_transport *t,
                               const struct sr_http_result *result)
 {
-    return result->rc
-               ? sr_evidence_weigh_cut(result->body, result->len, t->batch->lines)
-               : sr_evidence_weigh(result->body, result->len, t->batch->lines);
+    return t->origin.protocol->weigh(result->body, result->len, t->batch->lines,
+                                     result->rc != 0);
 }
 
 /* Returns whether the answer itself or its server is known to be the platform's. */
@@ -236,7 +238,8 @@ static void on_refusal(struct http_transport *t, const struct sr_http_result *re
         ask_whose(t, result);
 }
 
-static void on_200(struct http_transport *t, const struct sr_http_result *result)
+/* The status that acknowledges. */
+static void on_taken(struct http_transport *t, const struct sr_http_result *result)
 {
     const bool cut = result->rc != 0;
     char why[240];
@@ -282,9 +285,9 @@ static void on_answer(void *arg, const struct sr_http_result *result)
     struct http_transport *t = arg;
 
     t->request = NULL;
-    if (result->status == 200 &&
+    if (result->status == t->origin.protocol->status &&
         (!result->rc || (result->rc == SR_E_TOOBIG && result->len)))
-        on_200(t, result);
+        on_taken(t, result);
     else if (!result->rc)
         on_status(t, result);
     else if (sr_http_nonsense(result) || result->rc == SR_E_NOMEM)
@@ -296,12 +299,22 @@ static void on_answer(void *arg, const struct sr_http_result *result)
 
 /* --- what the reporter wants ------------------------------------------------ */
 
-static int send_batch(struct sr_transport *transport, struct sr_batch *batch)
+/* Where the answer will be from: answers to a payload that all channels share sort themselves. */
+static void note_origin(struct http_transport *t, const struct sr_channel *channel)
 {
-    struct http_transport *t = (struct http_transport *)transport;
+    const bool shared = channel->protocol->joining == SR_JOIN_PROTOCOL;
+
+    snprintf(t->name, sizeof t->name, "%s", channel->name);
+    t->origin = (struct sr_origin){ channel->protocol, shared ? NULL : t->name };
+}
+
+/* Posts it where its channel says. Returns 0, SR_E_NOMEM, SR_E_INVAL. */
+static int post(struct http_transport *t, const struct sr_batch *batch)
+{
     const struct sr_settings *settings = sr_reporter_settings(t->reporter);
-    const struct sr_http_post post = {
-        .url = t->options.url,
+    const size_t server = strlen(t->options.url) - strlen("/s");
+    struct sr_route route;
+    struct sr_http_post post = {
         .user = t->options.user,
         .password = t->options.password,
         .body = batch->payload,
@@ -309,7 +322,23 @@ static int send_batch(struct sr_transport *transport, struct sr_batch *batch)
         .answer_max = (size_t)settings->receive_max,
         .timeout_ms = (uint64_t)settings->request_timeout,
     };
-    int rc = sr_http_post(t->options.http, &post, on_answer, t, &t->request);
+    char *url;
+    int rc;
+
+    batch->channel->protocol->route(SR_BY_HTTP, batch->channel->name, &route);
+    if (asprintf(&url, "%.*s%s", (int)server, t->options.url, route.to) < 0)
+        return SR_E_NOMEM;
+    post.url = url;
+    post.content_type = route.content_type;
+    rc = sr_http_post(t->options.http, &post, on_answer, t, &t->request);
+    free(url);
+    return rc;
+}
+
+static int send_batch(struct sr_transport *transport, struct sr_batch *batch)
+{
+    struct http_transport *t = (struct http_transport *)transport;
+    int rc = post(t, batch);
 
     if (rc) {
         t->failed_to_send = true;
@@ -318,6 +347,7 @@ static int send_batch(struct sr_transport *transport, struct sr_batch *batch)
     }
     t->batch = batch;
     batch->lines = sr_evidence_lines(batch->payload, batch->len);
+    note_origin(t, batch->channel);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SmartREST 1.0 over HTTP: rows up as the body of POST /s, answers in the response. */
+/* Payloads over HTTP: the body of a POST, to where the protocol says; answers in the response. */
 #ifndef TRANSPORT_HTTP_TRANSPORT_H
 #define TRANSPORT_HTTP_TRANSPORT_H
 
@@ -8,7 +8,7 @@
 
 struct sr_http_transport_options {
     struct sr_http *http; /* stays the caller's, and outlives the transport */
-    const char *url;      /* of /s */
+    const char *url;      /* of /s; its beginning is the server's */
     const char *user, *password;
 };
 

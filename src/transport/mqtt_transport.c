@@ -13,8 +13,6 @@
 #define SR_LOG_COMPONENT "mqtt"
 #include <smartrest/log.h>
 
-#define OPERATIONS "s/ol/"
-
 /* Fixed header with a three-byte length, topic with its length, message id. */
 enum { PUBLISH_OVERHEAD = 1 + 3 + 2 + 4 + 2 };
 
@@ -125,12 +123,12 @@ static void log_errors(struct mqtt_transport *t, const char *rows, size_t len)
 static void on_message(void *arg, const char *topic, const char *payload, size_t len)
 {
     struct mqtt_transport *t = arg;
+    struct sr_origin origin;
+    enum sr_hearing hearing = sr_protocol_hear(topic, &origin);
 
-    if (!strcmp(topic, "s/dl"))
-        sr_reporter_received(t->reporter, NULL, payload, len);
-    else if (!strncmp(topic, OPERATIONS, strlen(OPERATIONS)))
-        sr_reporter_received(t->reporter, topic + strlen(OPERATIONS), payload, len);
-    else if (!strcmp(topic, "s/e"))
+    if (hearing == SR_HEAR_ROWS)
+        sr_reporter_received(t->reporter, &origin, payload, len);
+    else if (hearing == SR_HEAR_ERRORS)
         log_errors(t, payload, len);
 }
 
@@ -363,16 +361,18 @@ static char *name_broker(const struct sr_mqtt_link_options *options)
     return strdup(name);
 }
 
-static int add_topics(struct mqtt_transport *t, const char *const *xids, size_t count)
+static int add_topics(struct mqtt_transport *t, const struct sr_origin *origins,
+                      size_t count)
 {
-    int rc = sr_subscriptions_init(&t->subs, count + 2);
+    struct sr_topic topics[SR_TOPICS_MAX];
+    int rc = sr_subscriptions_init(&t->subs, count * SR_TOPICS_MAX);
 
-    if (!rc)
-        rc = sr_subscriptions_add(&t->subs, "s/dl", "", 1);
-    for (size_t i = 0; !rc && i < count; i++)
-        rc = sr_subscriptions_add(&t->subs, OPERATIONS, xids[i], 1);
-    if (!rc)
-        rc = sr_subscriptions_add(&t->subs, "s/e", "", 0);
+    for (size_t i = 0; i < count; i++) {
+        size_t n = origins[i].protocol->topics(origins[i].name, topics);
+
+        for (size_t k = 0; !rc && k < n; k++)
+            rc = sr_subscriptions_add(&t->subs, topics[k].name, topics[k].qos);
+    }
     return rc;
 }
 
@@ -391,7 +391,7 @@ static int init(struct mqtt_transport *t, struct sr_loop *loop,
 
 int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
                           const struct sr_mqtt_link_options *options,
-                          const char *const *xids, size_t count,
+                          const struct sr_origin *origins, size_t count,
                           struct sr_transport **ret_transport)
 {
     struct mqtt_transport *t = calloc(1, sizeof *t);
@@ -404,7 +404,7 @@ int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
     t->acked_ms = SR_NEVER;
     t->client_id = strdup(options->client_id ? options->client_id : "");
     t->broker = name_broker(options);
-    rc = !t->client_id || !t->broker ? SR_E_NOMEM : add_topics(t, xids, count);
+    rc = !t->client_id || !t->broker ? SR_E_NOMEM : add_topics(t, origins, count);
     if (!rc)
         rc = init(t, loop, options);
     if (rc)

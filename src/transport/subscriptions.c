@@ -26,16 +26,24 @@ void sr_subscriptions_release(struct sr_subscriptions *subs)
     *subs = (struct sr_subscriptions){ 0 };
 }
 
-int sr_subscriptions_add(struct sr_subscriptions *subs, const char *prefix,
-                         const char *rest, int qos)
+static bool has_topic(const struct sr_subscriptions *subs, const char *topic)
 {
-    size_t size = strlen(prefix) + strlen(rest) + 1;
-    char *topic = subs->count < subs->room ? malloc(size) : NULL;
+    for (size_t i = 0; i < subs->count; i++)
+        if (!strcmp(subs->all[i].topic, topic))
+            return true;
+    return false;
+}
 
-    if (!topic)
+int sr_subscriptions_add(struct sr_subscriptions *subs, const char *topic, int qos)
+{
+    char *copy;
+
+    if (has_topic(subs, topic))
+        return 0;
+    copy = subs->count < subs->room ? strdup(topic) : NULL;
+    if (!copy)
         return SR_E_NOMEM;
-    snprintf(topic, size, "%s%s", prefix, rest);
-    subs->all[subs->count++] = (struct sr_subscription){ .topic = topic, .qos = qos };
+    subs->all[subs->count++] = (struct sr_subscription){ .topic = copy, .qos = qos };
     return 0;
 }
 

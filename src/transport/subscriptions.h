@@ -34,9 +34,8 @@ struct sr_subscriptions {
 int sr_subscriptions_init(struct sr_subscriptions *subs, size_t room);
 /* Zeroed is fine. */
 void sr_subscriptions_release(struct sr_subscriptions *subs);
-/* Adds the topic `prefix` + `rest`. Returns 0, SR_E_NOMEM. */
-int sr_subscriptions_add(struct sr_subscriptions *subs, const char *prefix,
-                         const char *rest, int qos);
+/* Adds the topic, if it is not there yet. Returns 0, SR_E_NOMEM. */
+int sr_subscriptions_add(struct sr_subscriptions *subs, const char *topic, int qos);
 
 /* A new connection: nothing is granted or under way. */
 void sr_subscriptions_reset(struct sr_subscriptions *subs);

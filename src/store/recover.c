@@ -33,6 +33,9 @@ struct recovery {
     uint64_t first_empty;  /* number of the first of them */
     bool unread;           /* a file was not read to its end, and the next not begun */
     char first[192];       /* damage, as the note tells it; "" if none */
+    bool unfinished;       /* there are files NAME.new */
+    bool behind_later;     /* a file was not read since it is of a later version */
+    char taken[96];        /* what the note says of files that were taken up */
     bool uncounted;        /* rows may be lost of which no neighbour tells */
     struct sr_snapshot snapshot;
 };
@@ -149,6 +152,15 @@ static void add_damaged(struct recovery *r, const char *entry)
         memcpy(store->damaged[store->damaged_count++], entry, len + 1);
 }
 
+static void add_other(struct recovery *r, const char *name)
+{
+    size_t len = strlen(name);
+
+    add_damaged(r, name);
+    r->unfinished |= (len > 4 && strcmp(name + len - 4, ".new") == 0) ||
+                     strcmp(name, SR_TAKEUP_NAME) == 0;
+}
+
 static int list(struct recovery *r)
 {
     struct sr_store *store = r->store;
@@ -167,7 +179,7 @@ static int list(struct recovery *r)
         if (sr_segment_is_name(entry->d_name, &number))
             rc = add_number(r, number);
         else
-            add_damaged(r, entry->d_name);
+            add_other(r, entry->d_name);
     if (!rc && errno)
         rc = sr_store_fail(store, ".", "cannot list", errno);
     closedir(dir);
@@ -376,6 +388,7 @@ static int take_other(struct recovery *r, struct segment *segment,
     if (record->kind != SR_RECORD_UNKNOWN)
         return 0;
     segment->unknown++;
+    r->told->records_later++;
     if (entry->seq >= r->store->next_seq && entry->seq < STORE_SEQ_MAX)
         r->store->next_seq = entry->seq + 1;
     return 0;
@@ -459,6 +472,9 @@ static void count_emptied(struct recovery *r)
  * done: count_lost(). */
 static void look_before(struct recovery *r, uint64_t base)
 {
+    if (r->behind_later && base > r->expected)
+        r->expected = base; /* what is before is in there, or was never given */
+    r->behind_later = false;
     if (base <= r->expected)
         return;
     if (r->store->count == 1 && !r->any)
@@ -563,6 +579,28 @@ static int mend_header(struct recovery *r, struct file *file,
     return sr_segment_open(reader, file->bytes, file->len);
 }
 
+/* Of a later version: left as it is, for a program that knows it. Its rows may have any numbers from
+ * here on. */
+static int keep_later(struct recovery *r, const struct file *file)
+{
+    struct sr_store *store = r->store;
+    uint64_t rows = file->size / SR_RECORD_HEAD_MIN;
+    struct segment *segment = sr_store_add_segment(store);
+
+    if (!segment)
+        return SR_E_NOMEM;
+    segment->header.number = file->number;
+    segment->end = segment->size = (uint32_t)file->size;
+    segment->last = store->count > 1 ? segment[-1].last : 0;
+    segment->first = segment->last + 1;
+    segment->unknown = 1;
+    if (store->next_seq < r->expected + rows)
+        store->next_seq = r->expected + rows;
+    r->told->files_later++;
+    r->behind_later = true;
+    return 0;
+}
+
 static int read_segment(struct recovery *r, struct file *file)
 {
     struct sr_segment_reader reader = { .offset = 0 };
@@ -571,6 +609,8 @@ static int read_segment(struct recovery *r, struct file *file)
 
     if (rc == SR_E_END && !file->err) /* it was made, and the power went */
         return remove_empty(r, file);
+    if (rc == SR_E_STATE && !file->err)
+        return keep_later(r, file);
     if (rc == SR_E_CORRUPT && !file->err)
         rc = mend_header(r, file, &reader);
     if (rc)
@@ -712,7 +752,7 @@ static void count_lost(struct recovery *r)
 {
     struct sr_store *store = r->store;
 
-    if (r->any && store->next_seq > r->expected)
+    if (r->any && store->next_seq > r->expected && !r->behind_later)
         add_gap(r, r->expected, store->next_seq - 1, !r->unread);
     for (size_t i = 0; i < r->gap_count; i++)
         r->told->rows_lost +=
@@ -753,6 +793,78 @@ static void tell(const struct recovery *r)
             "lost");
 }
 
+static void add_to_note(struct sr_store_recovery *told, const char *text)
+{
+    size_t used = strlen(told->note);
+
+    snprintf(told->note + used, sizeof told->note - used, "%s%s", used ? "; " : "",
+             text);
+}
+
+static void tell_later(const struct recovery *r)
+{
+    const struct sr_store_recovery *told = r->told;
+    char text[96];
+
+    if (told->files_later || told->records_later) {
+        snprintf(text, sizeof text,
+                 "%u file%s and %llu record%s of a later version are kept for it",
+                 told->files_later, told->files_later == 1 ? "" : "s",
+                 (unsigned long long)told->records_later,
+                 told->records_later == 1 ? "" : "s");
+        add_to_note(r->told, text);
+    }
+    if (*r->taken)
+        add_to_note(r->told, r->taken);
+}
+
+/* The directory, when nothing in it waits to be finished. */
+static int list_finished(struct recovery *r)
+{
+    struct sr_store *store = r->store;
+    bool did = false;
+    int rc = list(r);
+
+    if (!rc && r->unfinished)
+        rc = sr_store_finish_takeup(store, r->numbers, r->count, &did);
+    if (!rc && did) {
+        r->count = store->damaged_count = 0;
+        rc = list(r);
+    }
+    return rc;
+}
+
+static void remove_unfinished(struct sr_store *store)
+{
+    int fd = sr_fd_openat(store->dir, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)) != NULL)
+        sr_store_remove_unfinished(store, entry->d_name);
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+}
+
+static int take_up(struct recovery *r)
+{
+    unsigned files;
+    bool ordered;
+    int rc = sr_store_take_up(r->store, &files, &ordered);
+
+    if (rc && ordered)
+        return rc; /* the next attempt to open it goes on from there */
+    if (rc)
+        snprintf(r->taken, sizeof r->taken, "files that an older agent set aside wait");
+    else if (files)
+        snprintf(r->taken, sizeof r->taken,
+                 "%u file%s that an older agent had set aside taken up", files,
+                 files == 1 ? "" : "s");
+    return 0;
+}
+
 int sr_store_recover(struct sr_store *store, struct sr_store_recovery *told)
 {
     struct recovery *r = calloc(1, sizeof *r);
@@ -763,7 +875,9 @@ int sr_store_recover(struct sr_store *store, struct sr_store_recovery *told)
     r->store = store;
     r->told = told;
     r->expected = 1;
-    rc = list(r);
+    rc = list_finished(r);
+    if (!rc && r->unfinished)
+        remove_unfinished(store);
     for (size_t i = 0; !rc && i < r->count; i++)
         rc = recover_file(r, r->numbers[i]);
     if (!rc)
@@ -774,6 +888,8 @@ int sr_store_recover(struct sr_store *store, struct sr_store_recovery *told)
         count_lost(r);
         tell(r);
         store->sync->appended = store->sync->synced = store->next_seq - 1;
+        rc = take_up(r);
+        tell_later(r);
         for (size_t i = 0; i < store->count; i++)
             told->rows += store->segments[i].live;
     }

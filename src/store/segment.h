@@ -40,6 +40,7 @@ enum {
 #define SR_QUARANTINE_NAME "quarantine"
 #define SR_DAMAGED_SUFFIX  ".damaged"
 #define SR_STORE_LOCK_NAME "lock"
+#define SR_TAKEUP_NAME     "takeup"
 enum { SR_SEGMENT_NAME_MAX = 40 };
 
 /* Is it the name of a segment? Then of which. */

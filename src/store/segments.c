@@ -251,11 +251,13 @@ static int write_beginning(struct sr_store *store, int fd, struct segment *segme
 
 static int create(struct sr_store *store, struct segment *segment, int *ret_fd)
 {
-    char name[SR_SEGMENT_NAME_MAX];
+    char name[SR_SEGMENT_NAME_MAX + 8];
     const char *what = NULL;
     int err, fd;
 
     sr_store_name(name, segment->header.number);
+    if (store->writes_new)
+        strcat(name, ".new");
     fd = store->disk->open(store->disk->arg, store->dir, name,
                            O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -359,23 +361,58 @@ struct sr_instant sr_store_last_instant(const struct sr_store *store)
 
 /* Room for `need` bytes in the active segment. `bounded`: only as the bound allows.
  * Returns 0, SR_E_FULL, SR_E_IO, SR_E_NOMEM. */
+/* Files of a later program give way only when nothing else does. */
+static bool drop_unknown(struct sr_store *store)
+{
+    size_t oldest = store->count;
+
+    for (size_t i = store->count; i-- > 0;) {
+        if (store->segments[i].live > 0)
+            return false;
+        if (store->segments[i].unknown > 0 &&
+            !(store->has_active && i + 1 == store->count))
+            oldest = i;
+    }
+    if (oldest == store->count ||
+        sr_store_unlink_segment(store, store->segments[oldest].header.number))
+        return false;
+    store->unreadable += store->segments[oldest].unknown;
+    sr_sync_forget(store, store->segments[oldest].header.number);
+    sr_store_drop_segment(store, oldest);
+    sr_sync_wrote(store, 0, true);
+    return true;
+}
+
+/* Is there room for `size` bytes beside the others? A row that fitted before the bound was lowered may
+ * have all of it, and more. */
+static bool fits(struct sr_store *store, uint32_t size, bool goes_on)
+{
+    uint64_t others;
+
+    do {
+        const struct segment *active = sr_store_active(store);
+
+        others = kept(store);
+        if (goes_on && (active->live > 0 || active->unknown > 0))
+            others -= sr_store_on_disk(active->end);
+        if (others == 0 || others + size + STORE_RESERVE <= store->cap)
+            return true;
+    } while (drop_unknown(store));
+    return false;
+}
+
 int sr_store_make_room(struct sr_store *store, size_t need,
                        const struct sr_instant *put, uint64_t base, bool bounded)
 {
     struct segment *segment = sr_store_active(store);
     uint32_t size = full_size(store, need);
     bool goes_on = segment && segment->header.boot_tag == put->boot_tag;
-    uint64_t others;
     int rc;
 
     if (goes_on && !segment->spare && segment->end + need <= segment->size)
         return 0;
     goes_on = goes_on && segment->spare && segment->end + need <= size;
-    others = kept(store);
-    if (goes_on && segment->live > 0)
-        others -= sr_store_on_disk(segment->end);
-    /* A row that fitted before the bound was lowered may have all of it, and more. */
-    if (bounded && others > 0 && others + size + STORE_RESERVE > store->cap)
+    if (bounded && !fits(store, size, goes_on))
         return SR_E_FULL;
     if (!goes_on) {
         rc = sr_store_rotate(store, put, base);

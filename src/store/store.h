@@ -70,7 +70,10 @@ struct sr_store_recovery {
         rows_doubtful; /* in front of all files: they may have been lost, or done just
                                before a power cut, which took the note of that */
     unsigned files_damaged; /* set aside under the name *.damaged */
-    char note[256]; /* both, and the first damage: file, offset, reason; "" if none */
+    unsigned files_later;   /* of a later version: left as they are */
+    uint64_t records_later; /* the same in other files */
+    char note
+        [320]; /* all that, and the first damage: file, offset, reason; "" if none */
 };
 
 /* Opens the log in `dir`, which is made if only its last part is missing. Never fails for

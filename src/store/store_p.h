@@ -10,6 +10,7 @@
  *     quarantine.c  rows that are set aside
  *     sync.c        when it is on the medium
  *     heal.c        and if that fails
+ *     takeup.c      files that an older agent set aside
  *     io.c          names, errors, whole reads and writes */
 #ifndef STORE_STORE_P_H
 #define STORE_STORE_P_H
@@ -145,6 +146,7 @@ struct sr_store {
     struct sr_ranges done;
     struct sr_losses losses;
     bool healing;
+    bool writes_new;   /* files get names that nobody reads; see takeup.c */
     bool snapshot_due; /* what is done or lost is not written down yet */
     uint64_t unreadable;
     uint64_t heal_next_ms; /* that is not tried again before */
@@ -274,6 +276,18 @@ int sr_store_set_aside(struct sr_store *store, const char *name, const void *byt
                        size_t len);
 /* Renames the file to NAME.damaged. */
 int sr_store_rename_aside(struct sr_store *store, const char *name);
+
+/* --- takeup.c ----------------------------------------------------------------------- */
+
+/* Files that an older agent set aside since it did not know their version are taken up: *ret_files of
+ * them. Returns 0; or why not: nothing changed then, unless *ret_ordered. */
+int sr_store_take_up(struct sr_store *store, unsigned *ret_files, bool *ret_ordered);
+/* What that began the last time, if it got so far. The log's files have these numbers; *ret_did: now they
+ * are others. Returns 0, SR_E_IO. */
+int sr_store_finish_takeup(struct sr_store *store, const uint64_t *numbers,
+                           size_t count, bool *ret_did);
+/* Removes the file if it is left from an attempt of that. */
+void sr_store_remove_unfinished(struct sr_store *store, const char *name);
 
 /* --- sync.c ------------------------------------------------------------------------ */
 

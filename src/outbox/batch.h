@@ -37,4 +37,29 @@ struct sr_batch {
     uint64_t lines; /* HTTP: of the body */
 };
 
+/* Of what waits: all; what was put before the last sr_outbox_mark(), and behind it. */
+enum sr_outbox_part { SR_PART_ALL, SR_PART_BACKLOG, SR_PART_LIVE, SR_PARTS };
+
+/* What waits: rows, the bytes of their text, and when the oldest in memory was put (sr_now_ms;
+ * 0 if none, or if it was read back from disk). */
+struct sr_outbox_waiting {
+    size_t rows, bytes;
+    uint64_t oldest_ms;
+    bool backlog; /* the first one that take would offer is */
+};
+struct sr_outbox_view {
+    bool
+        apart; /* the caller's: the other parts are wanted, too, and not only SR_PART_ALL */
+    struct sr_outbox_waiting part[SR_PARTS];
+};
+
+/* How did an attempt to send one end? */
+enum sr_attempt {
+    SR_ATTEMPT_UNREACHED, /* there was no connection, or nothing was sent over it: no row's retry */
+    SR_ATTEMPT_LOST,    /* it ended behind a payload, so that a row may be why */
+    SR_ATTEMPT_ANSWERED /* the server said: not now */
+};
+
+enum { SR_WINDOW_MAX = 16 }; /* batches under way */
+
 #endif

@@ -142,21 +142,42 @@ struct sr_outbox_waiting sr_box_waiting(const struct sr_outbox *box,
     return all;
 }
 
-struct sr_outbox_waiting sr_outbox_waiting(struct sr_outbox *box,
-                                           enum sr_outbox_part part)
+static struct sr_outbox_waiting look_at(struct sr_outbox *box, enum sr_outbox_part part)
 {
-    struct sr_outbox_waiting waiting;
-    struct list *first;
+    struct sr_outbox_waiting waiting = sr_box_waiting(box, part);
+    struct list *first = waiting.rows ? sr_box_first(box, part) : NULL;
 
-    pthread_mutex_lock(&box->lock);
-    waiting = sr_box_waiting(box, part);
-    first = sr_box_first(box, part);
     if (first) {
         waiting.oldest_ms = first->head->put_ms;
         waiting.backlog = sr_box_is_backlog(box, first);
     }
+    return waiting;
+}
+
+struct sr_outbox_waiting sr_outbox_waiting(struct sr_outbox *box,
+                                           enum sr_outbox_part part)
+{
+    struct sr_outbox_waiting waiting;
+
+    pthread_mutex_lock(&box->lock);
+    waiting = look_at(box, part);
     pthread_mutex_unlock(&box->lock);
     return waiting;
+}
+
+void sr_box_look(struct sr_outbox *box, struct sr_outbox_view *view)
+{
+    int parts = !view ? 0 : view->apart ? SR_PARTS : SR_PART_ALL + 1;
+
+    for (int part = 0; part < parts; part++)
+        view->part[part] = look_at(box, (enum sr_outbox_part)part);
+}
+
+void sr_outbox_look(struct sr_outbox *box, struct sr_outbox_view *view)
+{
+    pthread_mutex_lock(&box->lock);
+    sr_box_look(box, view);
+    pthread_mutex_unlock(&box->lock);
 }
 
 /* --- flushing --------------------------------------------------------------- */

@@ -114,17 +114,10 @@ int sr_outbox_put(struct sr_outbox *box, const struct sr_outbox_row *row,
 /* All that was put until now is backlog, what comes later is live. A live row that memory has
  * no room for is on disk only, and becomes backlog. */
 void sr_outbox_mark(struct sr_outbox *box);
-enum sr_outbox_part { SR_PART_ALL, SR_PART_BACKLOG, SR_PART_LIVE };
-
-/* What waits: rows, the bytes of their text, and when the oldest in memory was put (sr_now_ms;
- * 0 if none, or if it was read back from disk). */
-struct sr_outbox_waiting {
-    size_t rows, bytes;
-    uint64_t oldest_ms;
-    bool backlog; /* the first one that take would offer is */
-};
 struct sr_outbox_waiting sr_outbox_waiting(struct sr_outbox *box,
                                            enum sr_outbox_part part);
+/* The same for all parts that *view wants. */
+void sr_outbox_look(struct sr_outbox *box, struct sr_outbox_view *view);
 
 /* What take offers. `id` grows in the order of sending within a class, and is a row's for as
  * long as it is in the box; only when a store is opened, rows that wait get others. */
@@ -140,15 +133,19 @@ struct sr_outbox_offer {
  * left; those it accepted are under way. Rows whose time to live is over meet their fate
  * instead. A row with SR_NOW whose clock is not right yet ends the offers unless
  * `stamp_anyway`. Returns their batch, the outbox's: valid until its rows are forgotten or wait
- * again. NULL: no row was taken. `accept` must not call the outbox. */
+ * again. NULL: no row was taken. `view`: what waits then; or NULL. `accept` must not call the
+ * outbox. */
 typedef bool (*sr_outbox_accept)(void *arg, const struct sr_outbox_offer *offer);
 struct sr_batch *sr_outbox_take(struct sr_outbox *box, enum sr_outbox_part part,
-                                bool stamp_anyway, sr_outbox_accept accept, void *arg);
+                                bool stamp_anyway, sr_outbox_accept accept, void *arg,
+                                struct sr_outbox_view *view);
 /* Does the next row wait for the clock? */
 bool sr_outbox_wants_clock(struct sr_outbox *box);
 
-/* Forgets the rows of the batch, held or under way. Returns their number. */
-size_t sr_outbox_ack(struct sr_outbox *box, struct sr_batch *batch);
+/* Forgets the rows of the batch, held or under way. Returns their number. `view`: what waits; or
+ * NULL. */
+size_t sr_outbox_ack(struct sr_outbox *box, struct sr_batch *batch,
+                     struct sr_outbox_view *view);
 /* The same for rows that nobody will ever take: their fate is SR_FATE_POISON; they go to
  * the quarantine file if there is a store. */
 size_t sr_outbox_quarantine(struct sr_outbox *box, struct sr_batch *batch,
@@ -167,7 +164,8 @@ void sr_outbox_hold(struct sr_outbox *box, struct sr_batch *batch);
 /* What is held waits again, in its old place: the rows of the batch, if it is; all. */
 void sr_outbox_release_one(struct sr_outbox *box, struct sr_batch *batch);
 void sr_outbox_release(struct sr_outbox *box);
-/* All that is under way waits again. */
+/* The rows of a batch under way wait again; all that is under way. */
+void sr_outbox_return(struct sr_outbox *box, struct sr_batch *batch);
 void sr_outbox_requeue(struct sr_outbox *box);
 /* The same after a failure: volatile rows that were on their way more than `retries` times
  * besides the first meet SR_FATE_RETRIES. */

@@ -90,7 +90,7 @@ static size_t last_ticket;
 size_t ticket_take(struct sr_outbox *box, uint32_t ticket, enum sr_outbox_part part,
                    bool stamp_anyway, sr_outbox_accept accept, void *arg)
 {
-    struct sr_batch *batch = sr_outbox_take(box, part, stamp_anyway, accept, arg);
+    struct sr_batch *batch = sr_outbox_take(box, part, stamp_anyway, accept, arg, NULL);
 
     if (!batch)
         return 0;
@@ -126,7 +126,7 @@ size_t ticket_ack(struct sr_outbox *box, uint32_t ticket)
     for (size_t i = 0; i < TICKETS;) {
         struct sr_batch *batch = next_batch(box, ticket, &i);
 
-        rows += batch ? sr_outbox_ack(box, batch) : 0;
+        rows += batch ? sr_outbox_ack(box, batch, NULL) : 0;
     }
     return rows;
 }

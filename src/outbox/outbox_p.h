@@ -241,5 +241,7 @@ bool sr_box_is_backlog(const struct sr_outbox *box, const struct list *list);
 struct sr_outbox_waiting sr_box_gap(const struct sr_outbox *box);
 struct sr_outbox_waiting sr_box_waiting(const struct sr_outbox *box,
                                         enum sr_outbox_part part);
+/* With NULL nothing is looked at. */
+void sr_box_look(struct sr_outbox *box, struct sr_outbox_view *view);
 
 #endif

@@ -173,7 +173,8 @@ static void take(struct sr_outbox *box, struct taking *taking, enum sr_outbox_pa
 }
 
 struct sr_batch *sr_outbox_take(struct sr_outbox *box, enum sr_outbox_part part,
-                                bool stamp_anyway, sr_outbox_accept accept, void *arg)
+                                bool stamp_anyway, sr_outbox_accept accept, void *arg,
+                                struct sr_outbox_view *view)
 {
     struct taking taking = { .stamp_anyway = stamp_anyway,
                              .accept = accept,
@@ -190,6 +191,7 @@ struct sr_batch *sr_outbox_take(struct sr_outbox *box, enum sr_outbox_part part,
         batch = NULL;
     }
     sr_box_write_down(box, false);
+    sr_box_look(box, view);
     pthread_mutex_unlock(&box->lock);
     return batch ? &batch->base : NULL;
 }
@@ -232,13 +234,15 @@ static size_t settle(struct sr_outbox *box, struct batch *batch, enum sr_fate fa
     return rows;
 }
 
-size_t sr_outbox_ack(struct sr_outbox *box, struct sr_batch *batch)
+size_t sr_outbox_ack(struct sr_outbox *box, struct sr_batch *batch,
+                     struct sr_outbox_view *view)
 {
     size_t acked;
 
     pthread_mutex_lock(&box->lock);
     acked = settle(box, batch_of(batch), SR_FATE_DELIVERED, NULL, 0);
     box->stats.rows_acked += acked;
+    sr_box_look(box, view);
     pthread_mutex_unlock(&box->lock);
     return acked;
 }
@@ -351,13 +355,23 @@ static void all_come_back(struct sr_outbox *box, bool held, bool failed,
     pthread_mutex_unlock(&box->lock);
 }
 
-void sr_outbox_release_one(struct sr_outbox *box, struct sr_batch *batch)
+static void one_comes_back(struct sr_outbox *box, struct sr_batch *batch, bool held)
 {
     pthread_mutex_lock(&box->lock);
-    if (batch->held)
+    if (batch->held == held)
         batch_comes_back(box, batch_of(batch), false, 0);
     sr_box_write_down(box, false);
     pthread_mutex_unlock(&box->lock);
+}
+
+void sr_outbox_return(struct sr_outbox *box, struct sr_batch *batch)
+{
+    one_comes_back(box, batch, false);
+}
+
+void sr_outbox_release_one(struct sr_outbox *box, struct sr_batch *batch)
+{
+    one_comes_back(box, batch, true);
 }
 
 void sr_outbox_release(struct sr_outbox *box)

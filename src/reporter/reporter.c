@@ -3,31 +3,29 @@
 #include "protocol/blame.h"
 #include "protocol/join.h"
 #include "reporter/reporter_p.h"
+#include <smartrest/agent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SR_LOG_COMPONENT "reporter"
 #include <smartrest/log.h>
 
+#ifndef SR_ACK_MS /* tests are less patient */
+#define SR_ACK_MS ((uint64_t)settings->request_timeout)
+#endif
+#ifndef SR_ANSWER_MS
+#define SR_ANSWER_MS 5000 /* by MQTT an answer comes within, or there is none */
+#endif
+
 /* --- life --------------------------------------------------------------- */
 
-static void on_wait_over(void *arg)
-{
-    sr_reporter_look(arg);
-}
-
-static void on_pace(void *arg)
-{
-    sr_troubles_resume(arg);
-    sr_reporter_look(arg);
-}
-
-static void on_overdue(void *arg)
+static void on_time(void *arg)
 {
     struct sr_reporter *reporter = arg;
 
-    reporter->transport->ops->drop(reporter->transport,
-                                   "rows were not acknowledged in time");
+    sr_core_time(&reporter->core, sr_now_ms());
+    sr_reporter_run(reporter);
 }
 
 int sr_reporter_make(const struct sr_reporter_config *config,
@@ -38,9 +36,9 @@ int sr_reporter_make(const struct sr_reporter_config *config,
     if (!reporter)
         return SR_E_NOMEM;
     reporter->config = *config;
-    if (sr_deadline_init(&reporter->wait, config->loop, on_wait_over, reporter) ||
-        sr_deadline_init(&reporter->pace, config->loop, on_pace, reporter) ||
-        sr_deadline_init(&reporter->overdue, config->loop, on_overdue, reporter)) {
+    reporter->dice = (uint64_t)sr_random32() << 32 | sr_random32();
+    sr_core_init(&reporter->core);
+    if (sr_deadline_init(&reporter->wake, config->loop, on_time, reporter)) {
         sr_reporter_destroy(reporter);
         return SR_E_NOMEM;
     }
@@ -53,7 +51,7 @@ static void leave_outbox(struct sr_reporter *reporter)
 {
     sr_outbox_release(reporter->config.outbox);
     sr_outbox_requeue(reporter->config.outbox);
-    if (reporter->asleep)
+    if (reporter->core.asleep)
         sr_outbox_sleep(reporter->config.outbox, false);
 }
 
@@ -61,14 +59,20 @@ void sr_reporter_destroy(struct sr_reporter *reporter)
 {
     if (reporter->transport)
         reporter->transport->ops->free(reporter->transport);
-    if (!reporter->muted)
+    if (!sr_reporter_is_over(reporter))
         leave_outbox(reporter);
-    sr_deadline_release(&reporter->wait);
-    sr_deadline_release(&reporter->pace);
-    sr_deadline_release(&reporter->overdue);
-    free(reporter->xid);
+    sr_deadline_release(&reporter->wake);
     sr_payloads_release(&reporter->payloads);
+    free(reporter->xid);
     free(reporter);
+}
+
+/* The rows are the next reporter's from now on, whenever this one goes. */
+void sr_reporter_mute(struct sr_reporter *reporter)
+{
+    sr_core_mute(&reporter->core);
+    sr_deadline_clear(&reporter->wake);
+    leave_outbox(reporter);
 }
 
 static unsigned lesser(size_t a, size_t b)
@@ -76,117 +80,74 @@ static unsigned lesser(size_t a, size_t b)
     return (unsigned)(a < b ? a : b);
 }
 
+static struct sr_core_options options_of(const struct sr_settings *settings,
+                                         const struct sr_transport_ops *ops)
+{
+    return (struct sr_core_options){
+        .connects = ops->connects,
+        .live_first = settings->replay_order != SR_REPLAY_STRICT,
+        .window = lesser((size_t)settings->window, ops->window_max),
+        .poison_after = (unsigned)settings->poison_after,
+        .batch_rows = (size_t)settings->batch_rows,
+        .payload_max = lesser((size_t)settings->batch_bytes, ops->payload_max),
+        .payload_min = SR_ROW_MAX + sizeof "15,\n" + 255,
+        .linger = (uint64_t)settings->linger,
+        .ack = SR_ACK_MS,
+        .clock_wait = 1000 * (uint64_t)settings->clock_wait,
+        .answer = SR_ANSWER_MS,
+        .pause_max = SR_BACKOFF_MAX_MS,
+        .slow_retry = 1000 * (uint32_t)settings->slow_retry,
+        .replay_rows = (uint64_t)settings->replay_rows,
+        .replay_bytes = (uint64_t)settings->replay_bytes,
+    };
+}
+
 int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transport,
                       const char *xid)
 {
     const struct sr_transport_ops *ops = transport->ops;
     const struct sr_settings *settings = reporter->config.settings;
+    const struct sr_core_options options = options_of(settings, ops);
 
     reporter->transport = transport;
-    reporter->window = lesser((size_t)settings->window, ops->window_max);
-    reporter->payload_max = lesser((size_t)settings->batch_bytes, ops->payload_max);
     reporter->xid = strdup(xid);
-    if (!reporter->xid || sr_payloads_init(&reporter->payloads, reporter->window,
+    if (!reporter->xid || sr_payloads_init(&reporter->payloads, options.window,
                                            sr_join_room(ops->carrier)))
         return SR_E_NOMEM;
-    sr_poison_init(&reporter->poison, (unsigned)settings->poison_after,
-                   1000 * (uint32_t)settings->slow_retry);
-    sr_plan_begin(reporter);
-    sr_outbox_set_batch(reporter->config.outbox, (size_t)settings->batch_rows,
-                        reporter->payload_max);
-    reporter->started = reporter->away = true;
+    sr_core_begin(&reporter->core, &options, sr_now_ms());
+    sr_outbox_set_batch(reporter->config.outbox, options.batch_rows,
+                        options.payload_max);
     reporter->reached = !ops->connects;
     ops->start(reporter->transport);
     return 0;
 }
 
-/* The rows are the next reporter's from now on, whenever this one goes. */
-void sr_reporter_mute(struct sr_reporter *reporter)
+void sr_reporter_look(struct sr_reporter *reporter)
 {
-    sr_flights_clear(reporter);
-    leave_outbox(reporter);
-    reporter->muted = true;
+    sr_core_look(&reporter->core, sr_now_ms());
+    sr_reporter_run(reporter);
 }
 
-void sr_reporter_settle(struct sr_reporter *reporter)
+void sr_reporter_hurry(struct sr_reporter *reporter)
 {
-    const struct sr_reporter_config *config = &reporter->config;
-
-    if (!config->settled || reporter->muted)
-        return;
-    if (config->loop->running)
-        config->settled(config->arg);
-    else
-        sr_loop_wake(config->loop); /* and look is called again, from there */
+    sr_core_hurry(&reporter->core, sr_now_ms());
+    sr_reporter_run(reporter);
 }
 
 /* --- what the transport says -------------------------------------------- */
 
-/* Once after each time that it was down, when there is no doubt. */
-static void tell_up(struct sr_reporter *reporter)
-{
-    const struct sr_reporter_config *config = &reporter->config;
-
-    if (reporter->told_up || reporter->muted || !reporter->up)
-        return;
-    reporter->told_up = true;
-    if (config->up)
-        config->up(config->arg);
-}
-
-static void tell_connected(struct sr_reporter *reporter)
-{
-    const struct sr_reporter_config *config = &reporter->config;
-    bool open = reporter->open || !reporter->transport->ops->connects;
-
-    if (!reporter->away || !open || !reporter->stats.connected || reporter->muted)
-        return;
-    reporter->away = false;
-    if (config->connected)
-        config->connected(config->arg);
-}
-
-/* A twin ends each connection in the same way: that was told, and is not told again until it
- * is over. */
-static void tell_again(struct sr_reporter *reporter)
-{
-    if (reporter->troubles[SR_TROUBLE_TWIN])
-        return;
-    if (*reporter->reason)
-        sr_notice("connected again");
-    reporter->reason[0] = '\0';
-}
-
-/* The platform answers: a connection is up; or, by HTTP, a request was taken. */
-static void note_answering(struct sr_reporter *reporter)
-{
-    tell_again(reporter);
-    if (reporter->stats.connected)
-        return;
-    reporter->stats.connected = true;
-    reporter->stats.connects++;
-}
-
-/* By HTTP that only says that the next request may go. Before one has failed it is taken for
- * connected; after that it has to prove it. */
+/* By HTTP that only says that the next request may go. */
 void sr_reporter_up(struct sr_reporter *reporter)
 {
-    if (reporter->transport->ops->connects || !*reporter->reason)
-        note_answering(reporter);
-    reporter->up = reporter->reached = true;
-    reporter->up_since_ms = sr_now_ms();
-    if (!reporter->muted)
-        sr_outbox_mark(reporter->config.outbox);
-    sr_reporter_look(reporter);
-    if (reporter->transport->ops->connects)
-        tell_up(reporter);
-    tell_connected(reporter);
+    reporter->reached = true;
+    sr_core_up(&reporter->core, sr_now_ms());
+    sr_reporter_run(reporter);
 }
 
 void sr_reporter_subscribed(struct sr_reporter *reporter)
 {
-    reporter->open = true;
-    tell_connected(reporter);
+    sr_core_subscribed(&reporter->core);
+    sr_reporter_run(reporter);
 }
 
 bool sr_reporter_says(const char *told, const char *reason)
@@ -216,110 +177,90 @@ static void tell_down(const struct sr_reporter *reporter, const char *reason)
         SR_LOG(begins ? SR_LOG_WARNING : SR_LOG_NOTICE, "%s; trying again", reason);
 }
 
-bool sr_reporter_down(struct sr_reporter *reporter, enum sr_attempt attempt,
+void sr_reporter_down(struct sr_reporter *reporter, enum sr_attempt attempt,
                       const char *reason)
 {
-    bool suspected;
-
     tell_down(reporter, reason);
     snprintf(reporter->reason, sizeof reporter->reason, "%s", reason);
-    if (reporter->stats.connected)
-        reporter->stats.disconnects++;
-    reporter->up = reporter->told_up = reporter->stats.connected = false;
-    reporter->open = false;
-    reporter->away |= !reporter->refused;
-    reporter->refused = false;
-    suspected = sr_flights_fail(reporter, attempt);
-    sr_deadline_clear(&reporter->wait);
-    sr_deadline_clear(&reporter->overdue);
-    sr_reporter_settle(reporter);
-    return suspected;
+    if (sr_reporter_is_over(reporter))
+        return;
+    if (reporter->core.count && attempt == SR_ATTEMPT_LOST) {
+        snprintf(reporter->poison_why, sizeof reporter->poison_why,
+                 "when it is sent: %.220s", reporter->reason);
+        sr_reporter_see(reporter);
+    }
+    reporter->payloads.busy = 0;
+    sr_core_down(&reporter->core, attempt, sr_now_ms(), sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
+}
+
+/* It is not under way any more. Who looks for poison wants to know exactly how many others wait. */
+static void land(struct sr_reporter *reporter, struct sr_batch *batch)
+{
+    sr_payloads_give(&reporter->payloads, batch->payload);
+    if (sr_poison_searching(&reporter->core.poison))
+        sr_reporter_see(reporter);
 }
 
 void sr_reporter_acked(struct sr_reporter *reporter, struct sr_batch *batch)
 {
-    if (reporter->muted)
+    if (sr_reporter_is_over(reporter))
         return;
-    sr_flights_land(reporter, batch);
-    note_answering(reporter);
-    sr_troubles_acked(reporter, false);
-    sr_reporter_look(reporter);
-    tell_up(reporter);
-    tell_connected(reporter);
+    land(reporter, batch);
+    sr_core_acked(&reporter->core, batch, sr_now_ms(), sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
 }
 
 bool sr_reporter_refused(struct sr_reporter *reporter, struct sr_batch *batch,
                          const struct sr_refusal *refusal)
 {
-    reporter->refused = true;
-    return !reporter->muted && sr_flights_refused(reporter, batch, refusal);
+    bool goes_on;
+
+    if (sr_reporter_is_over(reporter))
+        return false;
+    snprintf(reporter->poison_why, sizeof reporter->poison_why, "%s", refusal->why);
+    land(reporter, batch);
+    sr_reporter_see(reporter);
+    goes_on = sr_core_refused(&reporter->core, batch, refusal->too_large, sr_now_ms(),
+                              sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
+    return goes_on;
 }
 
-static void dispatch(struct sr_reporter *reporter, const struct sr_origin *origin,
-                     const char *rows, size_t len)
+static enum sr_verdict verdict_of(const struct sr_origin *origin, const char *rows,
+                                  size_t len)
 {
-    const struct sr_reporter_config *config = &reporter->config;
-    uint64_t before;
-
-    if (reporter->muted)
-        return;
-    before = sr_outbox_rows_put(config->outbox);
-    config->received(config->arg, origin, rows, len, &reporter->stats.rows_received,
-                     &reporter->stats.rows_malformed);
-    if (sr_outbox_rows_put(config->outbox) != before) /* a handler has sent rows */
-        sr_reporter_hurry(reporter);
-}
-
-/* Acknowledged or not, by what the answer says. */
-static bool land(struct sr_reporter *reporter, struct sr_batch *batch,
-                 const struct sr_origin *origin, const char *rows, size_t len)
-{
-    enum sr_answer says =
+    enum sr_answer answer =
         origin->protocol->says ? origin->protocol->says(rows, len) : SR_ANSWER_TAKEN;
 
-    if (says == SR_ANSWER_NO_COLLECTION && batch->foreign)
-        says = SR_ANSWER_TAKEN; /* it may be the other one */
-    if (says == SR_ANSWER_TAKEN)
-        sr_flights_land(reporter, batch);
-    else
-        sr_flights_return(reporter, batch);
-    if (says != SR_ANSWER_NO_CREDENTIALS) /* the transport has told that */
-        sr_reporter_trouble(reporter, SR_TROUBLE_AUTH, NULL);
-    if (!origin->name)
-        sr_troubles_hear(reporter, rows, len);
-    if (says == SR_ANSWER_TAKEN)
-        sr_troubles_acked(reporter, true);
-    else
-        sr_troubles_pause(reporter);
-    return says == SR_ANSWER_TAKEN;
+    return answer == SR_ANSWER_NO_CREDENTIALS  ? SR_VERDICT_NO_CREDENTIALS
+           : answer == SR_ANSWER_NO_COLLECTION ? SR_VERDICT_NO_COLLECTION
+                                               : SR_VERDICT_TAKEN;
 }
 
 /* The payload is in its place until the handlers are done: then the next may go. */
 void sr_reporter_answered(struct sr_reporter *reporter, struct sr_batch *batch,
                           const struct sr_origin *origin, const char *rows, size_t len)
 {
-    bool taken;
+    struct sr_signs signs = { 0 };
 
-    if (reporter->muted)
+    if (sr_reporter_is_over(reporter))
         return;
-    taken = land(reporter, batch, origin, rows, len);
-    if (taken) { /* else it is not about rows: the trouble has said what it is about */
-        note_answering(reporter);
-        reporter->answer.rows = rows;
-        reporter->answer.len = len;
-        dispatch(reporter, origin, rows, len);
-        reporter->answer.rows = NULL;
-    }
-    sr_reporter_look(reporter);
-    if (taken)
-        tell_up(reporter);
-    tell_connected(reporter);
+    if (!origin->name)
+        signs = sr_reporter_listen(reporter, rows, len);
+    land(reporter, batch);
+    reporter->answer.origin = origin;
+    reporter->answer.rows = rows;
+    reporter->answer.len = len;
+    sr_core_answered(&reporter->core, batch, verdict_of(origin, rows, len), &signs,
+                     sr_now_ms(), sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
 }
 
 const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
                               size_t *ret_len)
 {
-    if (!reporter->answer.rows)
+    if (!reporter->answering)
         return NULL;
     if (!reporter->skips_15)
         reporter->skips_15 =
@@ -331,12 +272,29 @@ const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
 void sr_reporter_received(struct sr_reporter *reporter, const struct sr_origin *origin,
                           const char *rows, size_t len)
 {
-    if (!origin->name && !reporter->muted)
-        sr_troubles_hear(reporter, rows, len);
-    if (sr_troubles_probing(reporter) && !reporter->flying &&
-        !sr_deadline_is_set(&reporter->pace))
-        sr_troubles_pause(reporter);
-    dispatch(reporter, origin, rows, len);
+    struct sr_signs signs = { 0 };
+
+    if (sr_reporter_is_over(reporter))
+        return;
+    if (!origin->name)
+        signs = sr_reporter_listen(reporter, rows, len);
+    sr_core_heard(&reporter->core, &signs, sr_now_ms(), sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
+    sr_reporter_dispatch(reporter, origin, rows, len);
+    sr_reporter_run(reporter);
+}
+
+void sr_reporter_trouble(struct sr_reporter *reporter, enum sr_trouble trouble,
+                         const char *text)
+{
+    reporter->said = text;
+    sr_core_trouble(&reporter->core, trouble, text != NULL);
+    sr_reporter_run(reporter);
+}
+
+uint32_t sr_reporter_pause_max_ms(const struct sr_reporter *reporter)
+{
+    return sr_core_pause_max(&reporter->core);
 }
 
 /* --- public ------------------------------------------------------------- */
@@ -348,7 +306,7 @@ static int set_number(struct sr_reporter *reporter, const char *name, size_t val
 
     if (!reporter)
         return SR_E_INVAL;
-    if (reporter->started)
+    if (sr_reporter_started(reporter))
         return SR_E_STATE;
     snprintf(text, sizeof text, "%zu", value);
     return sr_settings_set(reporter->config.settings, name, text, &reason);
@@ -394,27 +352,28 @@ size_t sr_reporter_capacity(const struct sr_reporter *reporter)
     return reporter ? (size_t)reporter->config.settings->capacity : 0;
 }
 
+static void sleep_or_wake(struct sr_reporter *reporter, bool asleep)
+{
+    sr_outbox_sleep(reporter->config.outbox, asleep);
+    sr_core_sleep(&reporter->core, asleep, sr_now_ms());
+    sr_reporter_run(reporter);
+}
+
 void sr_reporter_sleep(struct sr_reporter *reporter)
 {
-    if (!reporter)
-        return;
-    reporter->asleep = true;
-    sr_outbox_sleep(reporter->config.outbox, true);
-    sr_reporter_settle(reporter);
+    if (reporter)
+        sleep_or_wake(reporter, true);
 }
 
 void sr_reporter_resume(struct sr_reporter *reporter)
 {
-    if (!reporter || !reporter->asleep)
-        return;
-    reporter->asleep = false;
-    sr_outbox_sleep(reporter->config.outbox, false);
-    sr_reporter_look(reporter);
+    if (reporter && reporter->core.asleep)
+        sleep_or_wake(reporter, false);
 }
 
 bool sr_reporter_is_sleeping(const struct sr_reporter *reporter)
 {
-    return reporter && reporter->asleep;
+    return reporter && reporter->core.asleep;
 }
 
 static uint64_t met(const struct sr_outbox_stats *box, enum sr_fate fate)
@@ -460,7 +419,7 @@ void *sr_reporter_owner(const struct sr_reporter *reporter)
 
 bool sr_reporter_started(const struct sr_reporter *reporter)
 {
-    return reporter->started;
+    return reporter->core.link != SR_LINK_NEW;
 }
 
 bool sr_reporter_reached(const struct sr_reporter *reporter)

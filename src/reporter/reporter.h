@@ -14,8 +14,6 @@
 #include <smartrest/outbox.h>
 #include <smartrest/reporter.h>
 
-enum { SR_WINDOW_MAX = 16 };
-
 /* --- what a transport is to the reporter ------------------------------- */
 
 struct sr_transport {
@@ -42,14 +40,8 @@ struct sr_transport_ops {
 /* There is a connection; or, without any, the next payload may go: what is said of an outage then
  * waits for an acknowledgement. */
 void sr_reporter_up(struct sr_reporter *reporter);
-/* All that is under way is not acknowledged any more. `reason` is for people. Returns whether a row
- * is suspected. */
-enum sr_attempt {
-    SR_ATTEMPT_UNREACHED, /* there was no connection, or nothing was sent over it: no row's retry */
-    SR_ATTEMPT_LOST,    /* it ended behind a payload, so that a row may be why */
-    SR_ATTEMPT_ANSWERED /* the server said: not now */
-};
-bool sr_reporter_down(struct sr_reporter *reporter, enum sr_attempt attempt,
+/* All that is under way is not acknowledged any more. `reason` is for people. */
+void sr_reporter_down(struct sr_reporter *reporter, enum sr_attempt attempt,
                       const char *reason);
 void sr_reporter_acked(struct sr_reporter *reporter, struct sr_batch *batch);
 /* The platform does not take this payload, not now and not later. Its rows wait again, or have

@@ -137,6 +137,8 @@ static void tell_disk(struct sr_agent *agent)
     uint64_t retry_ms;
     bool fails;
 
+    while (sr_outbox_disk_note(agent->outbox, text, sizeof text))
+        sr_warning("%s", text);
     if (is_over(agent))
         return;
     if (sr_outbox_disk_news(agent->outbox, &fails, why, sizeof why)) {

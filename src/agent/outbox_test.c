@@ -1137,6 +1137,56 @@ static void a_disk_that_comes_back_is_used_again_by_an_idle_agent(void **state)
     expect_stored(fx, deep);
 }
 
+static void save_text(const struct fixture *fx, const char *name, const char *text)
+{
+    char path[256];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/%s", fx->box, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void damage_on_a_disk_that_comes_late_is_logged(void **state)
+{
+    struct fixture *fx = *state;
+    char hidden[160];
+
+    assert_int_equal(mkdir(fx->box, 0700), 0);
+    save_text(fx, "0000000001.seg", "rubbish");
+    snprintf(hidden, sizeof hidden, "%s.hidden", fx->box);
+    assert_int_equal(rename(fx->box, hidden), 0);
+    assert_int_equal(symlink("/dev/null", fx->box), 0); /* not yet */
+    make_agent(fx);
+    open_box(fx);
+    run_until(fx->agent, strstr(fx->log, "the outbox's disk fails"));
+    assert_int_equal(unlink(fx->box), 0);
+    assert_int_equal(rename(hidden, fx->box), 0);
+    run_until(fx->agent, strstr(fx->log, "the outbox is on disk again"));
+    assert_non_null(strstr(fx->log,
+                           "1 file damaged, 0 or more rows lost; first "
+                           "0000000001.seg at byte 0: too short for a header"));
+}
+
+static void the_log_tells_which_file_set_aside_was_removed(void **state)
+{
+    struct fixture *fx = *state;
+    char name[64];
+
+    assert_int_equal(mkdir(fx->box, 0700), 0);
+    for (unsigned i = 2; i < 10; i++) {
+        snprintf(name, sizeof name, "0000000003.seg.damaged.%u", i);
+        save_text(fx, name, "rubbish");
+    }
+    save_text(fx, "0000000004.seg", "rubbish");
+    make_agent(fx);
+    open_box(fx);
+    run_until(fx->agent, strstr(fx->log, "/0000000003.seg.damaged.2 removed: only the "
+                                         "newest files set aside are kept"));
+}
+
 static void losses_of_an_earlier_run_are_told_as_well(void **state)
 {
     struct fixture *fx = *state;
@@ -1247,6 +1297,8 @@ int main(void)
         TEST(the_outbox_is_opened_once),
         TEST(a_disk_that_comes_back_is_used_again),
         TEST(a_disk_that_comes_back_is_used_again_by_an_idle_agent),
+        TEST(damage_on_a_disk_that_comes_late_is_logged),
+        TEST(the_log_tells_which_file_set_aside_was_removed),
         TEST(a_disk_that_is_not_needed_lets_an_idle_agent_sleep_until_it_works),
         TEST(losses_of_an_earlier_run_are_told_as_well),
     };

@@ -142,7 +142,9 @@ bool sr_outbox_has_news(struct sr_outbox *box)
     bool any;
 
     pthread_mutex_lock(&box->lock);
-    any = box->due || box->lost_any || box->disk_fails || box->disk_told;
+    any = box->due || box->lost_any || box->disk_fails || box->disk_told ||
+          *box->recovery_note ||
+          (box->store && sr_store_aside_removed(box->store, NULL) > 0);
     pthread_mutex_unlock(&box->lock);
     return any;
 }

@@ -29,7 +29,8 @@ enum { LOOKS = 3, LOOKS_IN_ALL = 30, PAUSE_NS = 1000 * 1000 };
 /* A file as the directory lists it. */
 struct listed {
     enum sr_stored_kind kind;
-    uint64_t number; /* of a segment */
+    uint64_t number; /* of a segment, or of which it was part */
+    unsigned which;  /* of those that were set aside with one name */
     char *name;
 };
 
@@ -93,26 +94,11 @@ static int say_errno(struct scan *scan, const char *name)
 
 /* --- the directory ------------------------------------------------------------- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
-/* What was set aside has the name of what it was part of in front. */
-static bool is_aside(const char *name)
-{
-    size_t digits = strspn(name, "0123456789");
-
-    return ends_with(name, SR_DAMAGED_SUFFIX) &&
-           ((digits && strncmp(name + digits, ".seg", 4) == 0) ||
-            strncmp(name, SR_QUARANTINE_NAME, strlen(SR_QUARANTINE_NAME)) == 0);
-}
-
 /* Files of others are none of ours: false. */
 static bool classify(const char *name, struct listed *ret_listed)
 {
+    struct sr_aside aside;
+
     *ret_listed = (struct listed){ .kind = SR_STORED_SEGMENT };
     if (sr_segment_is_name(name, &ret_listed->number))
         return true;
@@ -120,7 +106,11 @@ static bool classify(const char *name, struct listed *ret_listed)
     if (strcmp(name, SR_QUARANTINE_NAME) == 0)
         return true;
     ret_listed->kind = SR_STORED_ASIDE;
-    return is_aside(name);
+    if (!sr_segment_is_aside(name, &aside))
+        return false;
+    ret_listed->number = aside.number;
+    ret_listed->which = aside.which;
+    return true;
 }
 
 static int add_file(struct scan *scan, const char *name)
@@ -148,7 +138,7 @@ static int add_file(struct scan *scan, const char *name)
     return 0;
 }
 
-/* Segments by number, what was set aside by name, the quarantine file. */
+/* Segments by number, what was set aside by number and age, the quarantine file. */
 static int compare(const void *a, const void *b)
 {
     static const int place[] = {
@@ -160,7 +150,7 @@ static int compare(const void *a, const void *b)
         return place[x->kind] - place[y->kind];
     if (x->number != y->number)
         return x->number < y->number ? -1 : 1;
-    return strcmp(x->name, y->name);
+    return (x->which > y->which) - (x->which < y->which);
 }
 
 static int read_names(struct scan *scan, DIR *stream)

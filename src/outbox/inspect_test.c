@@ -284,14 +284,18 @@ static void what_was_set_aside_is_listed_and_not_read(void **state)
 
     make_rows(fx, 1);
     save_bytes(fx->dir, "0000000001.seg.damaged", "rubbish", 7);
+    save_bytes(fx->dir, "0000000001.seg.damaged.10", "", 0);
+    save_bytes(fx->dir, "0000000001.seg.damaged.2", "", 0);
     save_bytes(fx->dir, "quarantine.damaged", "", 0);
     scan_well(fx);
-    assert_int_equal(fx->files, 3);
+    assert_int_equal(fx->files, 5);
     assert_int_equal(fx->file[1].is.kind, SR_STORED_ASIDE);
     assert_string_equal(fx->file[1].name, "0000000001.seg.damaged");
     assert_int_equal(fx->file[1].is.bytes, 7);
     assert_true(fx->file[1].is.intact);
-    assert_string_equal(fx->file[2].name, "quarantine.damaged");
+    assert_string_equal(fx->file[2].name, "0000000001.seg.damaged.2");
+    assert_string_equal(fx->file[3].name, "0000000001.seg.damaged.10");
+    assert_string_equal(fx->file[4].name, "quarantine.damaged");
     expect_rows(fx, "1");
 }
 

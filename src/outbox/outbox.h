@@ -175,7 +175,7 @@ void sr_outbox_fail(struct sr_outbox *box, uint32_t retries);
  * put. Rows under way are left alone. */
 void sr_outbox_sleep(struct sr_outbox *box, bool asleep);
 
-/* Is there anything that the four calls below would tell: fates, losses, the disk and when it is tried
+/* Is there anything that the calls below would tell: fates, losses, the disk and when it is tried
  * again? One question for who asks after each row. */
 bool sr_outbox_has_news(struct sr_outbox *box);
 
@@ -206,7 +206,10 @@ bool sr_outbox_settled(struct sr_outbox *box, uint64_t rows_put);
 uint64_t sr_outbox_retry_in_ms(struct sr_outbox *box);
 void sr_outbox_retry_disk(struct sr_outbox *box);
 
-/* A sentence when the disk began to fail or works again since the last call; else false. */
+/* For the log, a sentence a call: what opening a disk found that did not work at once; which files that
+ * were set aside have been removed, since newer ones came. False: nothing more. */
+bool sr_outbox_disk_note(struct sr_outbox *box, char *text, size_t size);
+/* Did the disk begin to fail, and why, or does it work again, since the last call? Else false. */
 bool sr_outbox_disk_news(struct sr_outbox *box, bool *ret_fails, char *text,
                          size_t size);
 

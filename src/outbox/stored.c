@@ -44,16 +44,11 @@ void sr_box_disk_failed(struct sr_outbox *box, const char *why)
     try_later(box);
 }
 
-static void disk_works(struct sr_outbox *box, const char *note)
+static void disk_works(struct sr_outbox *box)
 {
-    char text[sizeof box->disk_text];
-
     box->retry_pause_ms = 0;
-    if (!box->disk_fails)
-        return;
-    snprintf(text, sizeof text, "%s works again%s%s", box->dir, *note ? "; " : "",
-             note);
-    say(box, false, text);
+    if (box->disk_fails)
+        say(box, false, "");
 }
 
 bool sr_outbox_disk_news(struct sr_outbox *box, bool *ret_fails, char *text,
@@ -172,7 +167,7 @@ int sr_box_write(struct sr_outbox *box, struct node *node)
     while (rc == SR_E_FULL && box->policy[SR_CLASS_BUFFERED] == SR_DROP_OLDEST &&
            drop_stored(box));
     if (!rc)
-        disk_works(box, "");
+        disk_works(box);
     else if (rc == SR_E_IO)
         sr_box_disk_failed(box, sr_store_error(box->store));
     return rc;
@@ -250,10 +245,10 @@ static int write_all(struct sr_outbox *box)
     return rc;
 }
 
-static void note_attempt(struct sr_outbox *box, int rc, const char *note)
+static void note_attempt(struct sr_outbox *box, int rc)
 {
     if (!rc)
-        disk_works(box, note);
+        disk_works(box);
     else if (rc == SR_E_IO)
         sr_box_disk_failed(box, sr_store_error(box->store));
     else
@@ -262,8 +257,8 @@ static void note_attempt(struct sr_outbox *box, int rc, const char *note)
 
 static void try_store(struct sr_outbox *box)
 {
-    note_attempt(box, box->unwritten_rows ? write_all(box) : sr_store_probe(box->store),
-                 "");
+    note_attempt(box,
+                 box->unwritten_rows ? write_all(box) : sr_store_probe(box->store));
 }
 
 bool sr_box_make_disk_room(struct sr_outbox *box)
@@ -380,7 +375,7 @@ static int open_store(struct sr_outbox *box, struct sr_store_recovery *recovery,
     sr_store_losses(store, &losses);
     add_losses(box, &losses);
     count_damaged(box, recovery);
-    note_attempt(box, write_all(box), recovery->note);
+    note_attempt(box, write_all(box));
     sr_box_write_down(box, true);
     return 0;
 }
@@ -442,6 +437,8 @@ void sr_box_try_disk(struct sr_outbox *box, bool now)
         try_store(box);
     else if (open_store(box, &recovery, why, sizeof why))
         sr_box_disk_failed(box, why);
+    else
+        memcpy(box->recovery_note, recovery.note, sizeof recovery.note);
 }
 
 void sr_outbox_retry_disk(struct sr_outbox *box)
@@ -496,7 +493,8 @@ void sr_box_set_aside(struct sr_outbox *box, const struct node *node, const char
         return;
     sr_store_quarantine_cost(box->store, &cost);
     box->pushed.rows += cost.rows;
-    box->pushed.damaged |= cost.damaged;
+    if (*cost.kept_as)
+        memcpy(box->pushed.kept_as, cost.kept_as, sizeof cost.kept_as);
 }
 
 bool sr_outbox_quarantine_news(struct sr_outbox *box, char *text, size_t size)
@@ -505,19 +503,45 @@ bool sr_outbox_quarantine_news(struct sr_outbox *box, char *text, size_t size)
     bool any;
 
     pthread_mutex_lock(&box->lock);
-    any = *box->not_kept || box->pushed.rows || box->pushed.damaged;
+    any = *box->not_kept || box->pushed.rows || *box->pushed.kept_as;
     if (box->pushed.rows)
         snprintf(older, sizeof older, "; %llu older row%s in quarantine made room",
                  (unsigned long long)box->pushed.rows,
                  box->pushed.rows == 1 ? "" : "s");
-    snprintf(text, size, "%s%s%s%s",
+    snprintf(text, size, "%s%s%s%s%s",
              *box->not_kept ? "; lost, not in quarantine: " : "", box->not_kept, older,
-             box->pushed.damaged
-                 ? "; the quarantine file was damaged, kept as " SR_QUARANTINE_NAME
-                       SR_DAMAGED_SUFFIX
-                 : "");
+             *box->pushed.kept_as ? "; the quarantine file was damaged, kept as " : "",
+             box->pushed.kept_as);
     box->not_kept[0] = '\0';
     box->pushed = (struct sr_quarantine_cost){ 0 };
+    pthread_mutex_unlock(&box->lock);
+    return any;
+}
+
+static bool note_removed(struct sr_outbox *box, char *text, size_t size)
+{
+    char first[SR_STORE_ASIDE_NAME], more[32] = "";
+    unsigned removed = box->store ? sr_store_aside_removed(box->store, first) : 0;
+
+    if (removed > 1)
+        snprintf(more, sizeof more, " and %u more", removed - 1);
+    if (removed)
+        snprintf(text, size,
+                 "%s/%s%s removed: only the newest files set aside are kept", box->dir,
+                 first, more);
+    return removed > 0;
+}
+
+bool sr_outbox_disk_note(struct sr_outbox *box, char *text, size_t size)
+{
+    bool any;
+
+    pthread_mutex_lock(&box->lock);
+    any = *box->recovery_note != '\0';
+    if (any)
+        snprintf(text, size, "%s", box->recovery_note);
+    box->recovery_note[0] = '\0';
+    any = any || note_removed(box, text, size);
     pthread_mutex_unlock(&box->lock);
     return any;
 }

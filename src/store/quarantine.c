@@ -91,8 +91,11 @@ static int load(struct quarantine *q, size_t max)
     if (rc != SR_E_CORRUPT)
         return rc;
     q->end = 0;
-    q->store->quarantine_cost.damaged = true;
-    return sr_store_rename_aside(q->store, SR_QUARANTINE_NAME);
+    rc = sr_store_rename_aside(q->store, SR_QUARANTINE_NAME);
+    if (!rc)
+        memcpy(q->store->quarantine_cost.kept_as, q->store->kept_as,
+               sizeof q->store->kept_as);
+    return rc;
 }
 
 /* The newest records that have no more than `room` bytes: offset of the first of them. Those before

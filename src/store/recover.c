@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading the directory when the store is opened. Whatever is in the files, rows that are intact
- * come back: damaged bytes are copied to NAME.damaged and become a void record, or the end of
+ * come back: damaged bytes are copied to NAME.damaged (aside.c) and become a void record, or the end of
  * the file; what is no segment at all is renamed. */
 #include "store/store_p.h"
 
@@ -40,55 +40,7 @@ struct recovery {
     struct sr_snapshot snapshot;
 };
 
-/* --- aside --------------------------------------------------------------------------- */
-
-static void remember_damaged(struct sr_store *store, const char *name)
-{
-    char(*damaged)[sizeof store->damaged[0]] = store->damaged;
-
-    for (size_t i = 0; i < store->damaged_count; i++)
-        if (strcmp(damaged[i], name) == 0)
-            return;
-    if (store->damaged_count == STORE_DAMAGED_MAX) { /* the oldest goes */
-        store->disk->unlink(store->disk->arg, store->dir, damaged[0]);
-        memmove(damaged[0], damaged[1], sizeof *damaged * (STORE_DAMAGED_MAX - 1));
-        store->damaged_count--;
-    }
-    snprintf(damaged[store->damaged_count++], sizeof *damaged, "%s", name);
-}
-
-int sr_store_set_aside(struct sr_store *store, const char *name, const void *bytes,
-                       size_t len)
-{
-    char aside[sizeof store->damaged[0]];
-    struct iovec part = { .iov_len = len };
-    struct stat st;
-    int fd, rc = 0;
-
-    memcpy(&part.iov_base, &bytes, sizeof bytes); /* it is only written from */
-    snprintf(aside, sizeof aside, "%s" SR_DAMAGED_SUFFIX, name);
-    fd = store->disk->open(store->disk->arg, store->dir, aside,
-                           O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return sr_store_fail(store, aside, "cannot create", errno);
-    remember_damaged(store, aside);
-    if (fstat(fd, &st) || st.st_size > SR_SEGMENT_MAX ||
-        sr_store_write(store, fd, &part, 1, (uint64_t)st.st_size))
-        rc = sr_store_fail(store, aside, "cannot write", errno);
-    close(fd);
-    return rc;
-}
-
-int sr_store_rename_aside(struct sr_store *store, const char *name)
-{
-    char aside[sizeof store->damaged[0]];
-
-    snprintf(aside, sizeof aside, "%s" SR_DAMAGED_SUFFIX, name);
-    if (store->disk->rename(store->disk->arg, store->dir, name, aside))
-        return sr_store_fail(store, name, "cannot rename", errno);
-    remember_damaged(store, aside);
-    return 0;
-}
+/* --- damage is told --------------------------------------------------------------------- */
 
 /* The first one is told, the others are counted. */
 static void note(struct recovery *r, const char *name, size_t offset, const char *why,
@@ -96,9 +48,8 @@ static void note(struct recovery *r, const char *name, size_t offset, const char
 {
     if (r->first[0])
         return;
-    snprintf(r->first, sizeof r->first, "%s at byte %zu: %s, %s%s%s", name, offset, why,
-             kept ? "kept as " : "left as it is", kept ? name : "",
-             kept ? SR_DAMAGED_SUFFIX : "");
+    snprintf(r->first, sizeof r->first, "%s at byte %zu: %s, %s%s", name, offset, why,
+             kept ? "kept as " : "left as it is", kept ? r->store->kept_as : "");
 }
 
 /* --- the directory ------------------------------------------------------------------------ */
@@ -108,11 +59,6 @@ static int by_number(const void *a, const void *b)
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
     return (x > y) - (x < y);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(a, b);
 }
 
 static int add_number(struct recovery *r, uint64_t number)
@@ -130,26 +76,17 @@ static int add_number(struct recovery *r, uint64_t number)
     return 0;
 }
 
-/* NAME.damaged, of a segment or of the quarantine file. Their numbers are not used again. */
+/* What was set aside. Numbers of segments are not used again. */
 static void add_damaged(struct recovery *r, const char *entry)
 {
     struct sr_store *store = r->store;
-    size_t len = strlen(entry), suffix = strlen(SR_DAMAGED_SUFFIX);
-    char name[sizeof store->damaged[0]];
-    uint64_t number;
+    struct sr_aside aside;
 
-    if (len <= suffix || len >= sizeof name ||
-        strcmp(entry + len - suffix, SR_DAMAGED_SUFFIX) != 0)
+    if (!sr_segment_is_aside(entry, &aside))
         return;
-    snprintf(name, sizeof name, "%.*s", (int)(len - suffix), entry);
-    if (sr_segment_is_name(name, &number)) {
-        if (number >= store->next_number)
-            store->next_number = number + 1;
-    } else if (strcmp(name, SR_QUARANTINE_NAME) != 0) {
-        return;
-    }
-    if (store->damaged_count < STORE_DAMAGED_MAX)
-        memcpy(store->damaged[store->damaged_count++], entry, len + 1);
+    if (aside.number != SR_ASIDE_QUARANTINE && aside.number >= store->next_number)
+        store->next_number = aside.number + 1;
+    sr_store_found_aside(store, &aside);
 }
 
 static void add_other(struct recovery *r, const char *name)
@@ -188,7 +125,6 @@ static int list(struct recovery *r)
         if (r->numbers[r->count - 1] >= store->next_number)
             store->next_number = r->numbers[r->count - 1] + 1;
     }
-    qsort(store->damaged, store->damaged_count, sizeof *store->damaged, by_name);
     return rc;
 }
 
@@ -539,11 +475,14 @@ static void cannot_read_on(struct recovery *r, struct file *file,
 /* All of the file. How many rows it had tell those before it and the base of the next. */
 static int reject(struct recovery *r, struct file *file, const char *why)
 {
+    int rc;
+
     file->damaged = true;
     if (is_last(r, file))
         r->uncounted = true;
-    note(r, file->name, 0, why, true);
-    return sr_store_rename_aside(r->store, file->name);
+    rc = sr_store_rename_aside(r->store, file->name);
+    note(r, file->name, 0, why, !rc);
+    return rc;
 }
 
 /* One that was just begun, unless a segment follows: count_emptied(). */

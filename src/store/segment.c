@@ -28,6 +28,40 @@ bool sr_segment_is_name(const char *name, uint64_t *ret_number)
     return true;
 }
 
+/* Behind ".damaged": nothing, or the number from 2 on. 0: something else. */
+static unsigned which_aside(const char *end)
+{
+    size_t digits;
+
+    if (!*end)
+        return 1;
+    if (*end++ != '.')
+        return 0;
+    digits = strspn(end, "0123456789");
+    if (digits == 0 || digits > 9 || end[digits] || *end == '0' ||
+        strcmp(end, "1") == 0)
+        return 0;
+    return (unsigned)strtoul(end, NULL, 10);
+}
+
+bool sr_segment_is_aside(const char *name, struct sr_aside *ret_aside)
+{
+    const char *end = strstr(name, SR_DAMAGED_SUFFIX);
+    struct sr_aside aside = { .number = SR_ASIDE_QUARANTINE };
+    char of[SR_SEGMENT_NAME_MAX];
+
+    if (!end || (size_t)(end - name) >= sizeof of)
+        return false;
+    memcpy(of, name, (size_t)(end - name));
+    of[end - name] = '\0';
+    aside.which = which_aside(end + strlen(SR_DAMAGED_SUFFIX));
+    if (!aside.which ||
+        (strcmp(of, SR_QUARANTINE_NAME) != 0 && !sr_segment_is_name(of, &aside.number)))
+        return false;
+    *ret_aside = aside;
+    return true;
+}
+
 /* Both have the same 36 bytes in front. */
 size_t sr_segment_put_header(const struct sr_segment_header *header,
                              uint8_t bytes[SR_SEGMENT_HEADER])

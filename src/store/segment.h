@@ -41,10 +41,19 @@ enum {
 #define SR_DAMAGED_SUFFIX  ".damaged"
 #define SR_STORE_LOCK_NAME "lock"
 #define SR_TAKEUP_NAME     "takeup"
-enum { SR_SEGMENT_NAME_MAX = 40 };
+enum { SR_SEGMENT_NAME_MAX = 40, SR_ASIDE_NAME_MAX = SR_STORE_ASIDE_NAME };
 
 /* Is it the name of a segment? Then of which. */
 bool sr_segment_is_name(const char *name, uint64_t *ret_number);
+
+/* A file that was set aside: of which segment, and which of those with that name. */
+struct sr_aside {
+    uint64_t number; /* or SR_ASIDE_QUARANTINE */
+    unsigned which;  /* 1: NAME.damaged; 2: NAME.damaged.2; ... */
+};
+#define SR_ASIDE_QUARANTINE UINT64_MAX
+/* Is it the name of one? */
+bool sr_segment_is_aside(const char *name, struct sr_aside *ret_aside);
 
 enum sr_segment_content { SR_CONTENT_LOG = 1, SR_CONTENT_QUARANTINE = 2 };
 

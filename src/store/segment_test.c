@@ -530,6 +530,41 @@ static void names_are_numbers_of_ten_digits_and_more(void **state)
     }
 }
 
+static void only_names_of_files_set_aside_are_taken_for_that(void **state)
+{
+    static const struct {
+        const char *name;
+        struct sr_aside is; /* which 0: none */
+    } cases[] = {
+        {"0000000001.seg.damaged",                            { 1, 1 }                  },
+        { "0000000007.seg.damaged.2",                         { 7, 2 }                  },
+        { "12345678901.seg.damaged.10",                       { 12345678901, 10 }       },
+        { "quarantine.damaged",                               { SR_ASIDE_QUARANTINE, 1 }},
+        { "quarantine.damaged.3",                             { SR_ASIDE_QUARANTINE, 3 }},
+        { "quarantine.damaged.1",                             { 0, 0 }                  }, /* two names for one */
+        { "quarantine.damaged.02",                            { 0, 0 }                  },
+        { "quarantine.damaged.",                              { 0, 0 }                  },
+        { "quarantine.damaged.2x",                            { 0, 0 }                  },
+        { "quarantine.damaged.9999999999",                    { 0, 0 }                  },
+        { "quarantine.damaged.damaged",                       { 0, 0 }                  },
+        { "quarantine.new.damaged",                           { 0, 0 }                  },
+        { "notes.damaged",                                    { 0, 0 }                  },
+        { "0000000001.seg",                                   { 0, 0 }                  },
+        { ".damaged",                                         { 0, 0 }                  },
+        { "0000000000000000000000000000000000000000.damaged", { 0, 0 }                  },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sr_aside is = { 0 };
+
+        assert_int_equal(sr_segment_is_aside(cases[i].name, &is),
+                         cases[i].is.which != 0);
+        assert_int_equal(is.number, cases[i].is.number);
+        assert_int_equal(is.which, cases[i].is.which);
+    }
+}
+
 static void a_quarantine_record_keeps_reason_channel_and_row(void **state)
 {
     static uint8_t content[SR_QUARANTINE_MAX], bytes[SR_RECORD_MAX];
@@ -638,6 +673,7 @@ int main(void)
         cmocka_unit_test(a_header_is_not_mended_with_the_life_before),
         cmocka_unit_test(snapshots_have_losses_and_ranges),
         cmocka_unit_test(names_are_numbers_of_ten_digits_and_more),
+        cmocka_unit_test(only_names_of_files_set_aside_are_taken_for_that),
         cmocka_unit_test(a_quarantine_record_keeps_reason_channel_and_row),
         cmocka_unit_test(ranges_agree_with_a_plain_array),
         cmocka_unit_test(of_too_many_ranges_the_smallest_is_forgotten),

@@ -142,12 +142,18 @@ void sr_store_set_cap(struct sr_store *store, uint64_t cap);
 int sr_store_quarantine(struct sr_store *store, const struct sr_entry *entry,
                         const char *why, size_t max);
 /* What the last call of it cost of what was there before. */
+enum { SR_STORE_ASIDE_NAME = 64 };
 struct sr_quarantine_cost {
-    uint64_t rows; /* older ones that made room */
-    bool damaged;  /* it could not be read, and is kept as *.damaged */
+    uint64_t rows;                     /* older ones that made room */
+    char kept_as[SR_STORE_ASIDE_NAME]; /* it could not be read, and has that name; "" */
 };
 void sr_store_quarantine_cost(const struct sr_store *store,
                               struct sr_quarantine_cost *ret_cost);
+
+/* Of the files that were set aside (*.damaged) the newest 8 are kept. How many have been removed for
+ * that since the last call, and the name of the first of them; NULL: asks only. */
+unsigned sr_store_aside_removed(struct sr_store *store,
+                                char ret_first[SR_STORE_ASIDE_NAME]);
 
 /* Does the disk work (again)? Tries what the next row would need, without a row: heals, reserves
  * room, writes a snapshot. Returns 0, SR_E_IO, SR_E_NOMEM. */

@@ -675,10 +675,20 @@ static void a_file_whose_rows_nobody_can_count_is_noted_as_that(void **state)
                         "0000000001.seg.damaged");
 }
 
+static void expect_file(struct fixture *fx, const char *name, const void *bytes,
+                        size_t len)
+{
+    struct bytes file = load_file(fx->dir, name);
+
+    assert_int_equal(file.len, len);
+    assert_memory_equal(file.bytes, bytes, len);
+    free(file.bytes);
+}
+
 static void damaged_files_that_are_kept_are_bounded(void **state)
 {
     struct fixture *fx = *state;
-    char names[32][64];
+    char names[32][64], first[SR_STORE_ASIDE_NAME] = "";
     size_t count;
 
     open_store(fx);
@@ -697,6 +707,35 @@ static void damaged_files_that_are_kept_are_bounded(void **state)
     count = list_files(fx->dir, ".damaged", names, 32);
     assert_int_equal(count, 8);
     assert_string_equal(names[7], "0000000020.seg.damaged"); /* the newest */
+    assert_int_equal(sr_store_aside_removed(fx->store, first), 1);
+    assert_string_equal(first, "0000000012.seg.damaged");
+}
+
+/* Parts of it were set aside at one start; at the next one all of it is. */
+static void a_file_does_not_overwrite_what_was_set_aside_of_it(void **state)
+{
+    struct fixture *fx = *state;
+    struct bytes part;
+    struct log log;
+    char name[96];
+
+    make_log(fx, &log);
+    hit_a_row(&log.files[1]);
+    save_log(&log, fx->dir);
+    reopen(fx);
+    snprintf(name, sizeof name, "%s.damaged", log.names[1]);
+    part = load_file(fx->dir, name);
+    close_store(fx);
+    save_file_as(fx->dir, log.names[1], "rubbish", 7);
+    open_store(fx);
+    snprintf(name, sizeof name, "kept as %s.damaged.2", log.names[1]);
+    assert_non_null(strstr(fx->recovery.note, name));
+    snprintf(name, sizeof name, "%s.damaged.2", log.names[1]);
+    expect_file(fx, name, "rubbish", 7);
+    snprintf(name, sizeof name, "%s.damaged", log.names[1]);
+    expect_file(fx, name, part.bytes, part.len);
+    free(part.bytes);
+    free_log(&log);
 }
 
 /* Bytes that go bad while the store is open, under its hands. */
@@ -822,6 +861,7 @@ int main(void)
         test(the_note_counts_files_and_rows_and_names_the_first_damage),
         test(a_file_whose_rows_nobody_can_count_is_noted_as_that),
         test(damaged_files_that_are_kept_are_bounded),
+        test(a_file_does_not_overwrite_what_was_set_aside_of_it),
         test(what_cannot_be_read_any_more_is_skipped_and_counted),
         test(a_disk_that_cannot_be_read_gives_up_segment_by_segment),
         test(a_file_that_is_not_read_to_its_end_is_noted_and_left_as_it_is),

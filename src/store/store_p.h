@@ -7,6 +7,7 @@
  *     done.c        what is done, and how that is written down
  *     read.c        rows are read again
  *     recover.c     what there is when it is opened
+ *     aside.c       what makes no sense is kept
  *     quarantine.c  rows that are set aside
  *     sync.c        when it is on the medium
  *     heal.c        and if that fails
@@ -149,9 +150,12 @@ struct sr_store {
     bool writes_new;   /* files get names that nobody reads; see takeup.c */
     bool snapshot_due; /* what is done or lost is not written down yet */
     uint64_t unreadable;
-    uint64_t heal_next_ms; /* that is not tried again before */
-    char damaged[STORE_DAMAGED_MAX][SR_SEGMENT_NAME_MAX + 16];
+    uint64_t heal_next_ms;                      /* that is not tried again before */
+    struct sr_aside damaged[STORE_DAMAGED_MAX]; /* that are kept, the oldest first */
     size_t damaged_count;
+    char kept_as[SR_ASIDE_NAME_MAX]; /* the name that the last one got */
+    unsigned aside_removed;          /* the oldest ones; not told yet */
+    char aside_first_removed[SR_ASIDE_NAME_MAX];
 
     struct named *named; /* by the caller's number */
     size_t named_count;
@@ -271,11 +275,16 @@ size_t sr_store_locate(const struct sr_store *store, uint64_t seq);
 
 /* Reads the directory. Returns 0, SR_E_IO, SR_E_NOMEM. */
 int sr_store_recover(struct sr_store *store, struct sr_store_recovery *recovery);
-/* Copies bytes to the file NAME.damaged, behind what it has. */
+
+/* --- aside.c ----------------------------------------------------------------------- */
+
+/* Copies bytes to the file NAME.damaged, behind what it has. Its name is in store->kept_as. */
 int sr_store_set_aside(struct sr_store *store, const char *name, const void *bytes,
                        size_t len);
-/* Renames the file to NAME.damaged. */
+/* Renames the file to NAME.damaged, or NAME.damaged.2 and so on: none is overwritten. */
 int sr_store_rename_aside(struct sr_store *store, const char *name);
+/* One that is there when the store is opened. */
+void sr_store_found_aside(struct sr_store *store, const struct sr_aside *aside);
 
 /* --- takeup.c ----------------------------------------------------------------------- */
 

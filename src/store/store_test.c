@@ -854,6 +854,56 @@ static void a_damaged_quarantine_file_is_set_aside(void **state)
     assert_true(has_file(fx->dir, "quarantine.damaged"));
 }
 
+/* Each of them may be all that is left of some rows. */
+static void damaged_quarantine_files_do_not_overwrite_each_other(void **state)
+{
+    static const char *const names[] = { "quarantine.damaged", "quarantine.damaged.2",
+                                         "quarantine.damaged.3" };
+    struct fixture *fx = *state;
+    struct sr_quarantine_cost cost;
+
+    open_store(fx);
+    for (size_t i = 0; i < 3; i++) {
+        save_file_as(fx->dir, SR_QUARANTINE_NAME, names[i], 18 + i);
+        assert_int_equal(quarantine(fx, i + 1, 4000), 0);
+        sr_store_quarantine_cost(fx->store, &cost);
+        assert_string_equal(cost.kept_as, names[i]);
+        if (i == 1)
+            reopen(fx);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        struct bytes file = load_file(fx->dir, names[i]);
+
+        assert_int_equal(file.len, 18 + i);
+        free(file.bytes);
+    }
+}
+
+static void the_oldest_file_set_aside_goes_and_that_is_told_once(void **state)
+{
+    struct fixture *fx = *state;
+    char first[SR_STORE_ASIDE_NAME] = "";
+
+    open_store(fx);
+    for (unsigned i = 1; i <= 8; i++) {
+        save_file_as(fx->dir, SR_QUARANTINE_NAME, "x", 1);
+        assert_int_equal(quarantine(fx, i, 4000), 0);
+    }
+    assert_int_equal(sr_store_aside_removed(fx->store, first), 0);
+    reopen(fx);
+    for (unsigned i = 9; i <= 10; i++) {
+        save_file_as(fx->dir, SR_QUARANTINE_NAME, "x", 1);
+        assert_int_equal(quarantine(fx, i, 4000), 0);
+    }
+    assert_int_equal(sr_store_aside_removed(fx->store, first), 2);
+    assert_string_equal(first, "quarantine.damaged");
+    assert_int_equal(sr_store_aside_removed(fx->store, first), 0);
+    assert_false(has_file(fx->dir, "quarantine.damaged"));
+    assert_false(has_file(fx->dir, "quarantine.damaged.2"));
+    assert_true(has_file(fx->dir, "quarantine.damaged.3"));
+    assert_true(has_file(fx->dir, "quarantine.damaged.10"));
+}
+
 static void a_failing_quarantine_keeps_what_it_had(void **state)
 {
     struct fixture *fx = *state;
@@ -915,6 +965,8 @@ int main(void)
         test(an_idle_store_does_nothing),
         test(the_quarantine_file_keeps_the_newest),
         test(a_damaged_quarantine_file_is_set_aside),
+        test(damaged_quarantine_files_do_not_overwrite_each_other),
+        test(the_oldest_file_set_aside_goes_and_that_is_told_once),
         test(a_failing_quarantine_keeps_what_it_had),
     };
 

@@ -219,18 +219,15 @@ static bool load(struct sr_store *store, const char *name, struct bytes *file)
     return file->bytes && !err;
 }
 
-static void look_at(struct sr_store *store, const char *name, struct aside *aside)
+static void look_at(struct sr_store *store, uint64_t number, struct aside *aside)
 {
-    char segment[NAME];
+    char segment[SR_SEGMENT_NAME_MAX], name[NAME];
     struct sr_segment_reader reader;
     struct sr_segment_record record;
     struct bytes file;
-    uint64_t number;
 
-    snprintf(segment, sizeof segment, "%.*s",
-             (int)(strlen(name) - strlen(SR_DAMAGED_SUFFIX)), name);
-    if (!sr_segment_is_name(segment, &number))
-        return;
+    sr_store_name(segment, number);
+    snprintf(name, sizeof name, "%s" SR_DAMAGED_SUFFIX, segment);
     if (!load(store, name, &file) || sr_segment_open(&reader, file.bytes, file.len) ||
         !is_whole(&reader, number)) {
         free(file.bytes);
@@ -452,15 +449,13 @@ static bool has_unknown(const struct sr_store *store)
 static void forget_aside(struct sr_store *store, const struct aside *aside)
 {
     for (size_t i = 0; i < aside->order.count; i++) {
-        char name[SR_SEGMENT_NAME_MAX], damaged[NAME];
+        struct sr_aside *damaged = store->damaged;
 
-        sr_store_name(name, aside->order.aside[i]);
-        snprintf(damaged, sizeof damaged, "%s" SR_DAMAGED_SUFFIX, name);
         for (size_t k = store->damaged_count; k-- > 0;)
-            if (strcmp(store->damaged[k], damaged) == 0) {
+            if (damaged[k].number == aside->order.aside[i] && damaged[k].which == 1) {
                 store->damaged_count--;
-                memmove(store->damaged[k], store->damaged[k + 1],
-                        (store->damaged_count - k) * sizeof *store->damaged);
+                memmove(damaged + k, damaged + k + 1,
+                        (store->damaged_count - k) * sizeof *damaged);
             }
     }
 }
@@ -477,8 +472,10 @@ int sr_store_take_up(struct sr_store *store, unsigned *ret_files, bool *ret_orde
     aside = calloc(1, sizeof *aside);
     if (!aside)
         return SR_E_NOMEM;
-    for (size_t i = 0; i < store->damaged_count; i++)
-        look_at(store, store->damaged[i], aside);
+    for (size_t i = 0; i < store->damaged_count; i++) /* an older agent numbers none */
+        if (store->damaged[i].which == 1 &&
+            store->damaged[i].number != SR_ASIDE_QUARANTINE)
+            look_at(store, store->damaged[i].number, aside);
     if (aside->order.count > 0)
         rc = write_anew(store, aside, ret_ordered);
     if (!rc && aside->order.count > 0) {

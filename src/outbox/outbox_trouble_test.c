@@ -21,7 +21,8 @@ static bool news(struct sr_outbox *box, bool *fails)
 {
     static char text[512];
 
-    return sr_outbox_disk_news(box, fails, text, sizeof text) && *fails == (*text != '\0');
+    return sr_outbox_disk_news(box, fails, text, sizeof text) &&
+           *fails == (*text != '\0');
 }
 
 static void a_failing_disk_is_told_once_and_used_again_when_it_works(void **state)

@@ -64,7 +64,8 @@ static void receive(struct sr_agent *agent, const char *rows)
 {
     uint64_t seen = 0, malformed = 0;
 
-    sr_agent_received(agent, &sr_origin_own, rows, strlen(rows), &seen, &malformed);
+    sr_agent_received_text(agent, &sr_origin_own, rows, strlen(rows), &seen,
+                           &malformed);
 }
 
 /* Nanoseconds a message. */

@@ -39,6 +39,19 @@ static void must_be_shown_safely(const char *answer, size_t len)
         must(*at >= ' ' && *at < 0x7f);
 }
 
+static void check_records(const char *answer, size_t answer_len, const char *rows,
+                          size_t rows_len, enum sr_evidence evidence)
+{
+    struct sr_rows records;
+
+    sr_rows_read(&records, answer, answer_len);
+    if (sr_answer_of(&records) == SR_ANSWER_NO_COLLECTION)
+        must(evidence == SR_EVIDENCE_GOOD);
+    must(sr_answer_not_found(&records, rows, rows_len, true, "24871") <= answer_len);
+    sr_answer_has_line_1(&records);
+    sr_rows_release(&records);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     const char *rows = (const char *)data, *mark = len ? memchr(data, 0x1e, len) : NULL;
@@ -59,11 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     sr_evidence_weigh_cut(answer, answer_len, lines);
     must_be_shown_safely(answer, answer_len);
 
-    if (sr_answer_read(answer, answer_len) == SR_ANSWER_NO_COLLECTION)
-        must(evidence == SR_EVIDENCE_GOOD);
-    must(sr_rows_not_found(answer, answer_len, rows, rows_len, true, "24871") <=
-         answer_len);
-    sr_answer_names_line_1(answer, answer_len);
+    check_records(answer, answer_len, rows, rows_len, evidence);
     sr_row_on_line(rows, rows_len, answer_len, true, &size);
     must(size <= rows_len);
     return 0;

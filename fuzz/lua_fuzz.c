@@ -273,8 +273,8 @@ static void run(struct sr_agent *agent, const char *path)
     must(sr_lua_add_function(lua, "reload", reload, NULL) == 0);
     sr_lua_load(lua, path);
     for (int i = 0; i < 3; i++) {
-        sr_agent_received(agent, &sr_origin_own, rows, sizeof rows - 1, &seen,
-                          &malformed);
+        sr_agent_received_text(agent, &sr_origin_own, rows, sizeof rows - 1, &seen,
+                               &malformed);
         sr_agent_dispatch(agent);
     }
     must(sr_lua_plugin(lua, 0, &plugin) == 0);

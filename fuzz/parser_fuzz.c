@@ -3,6 +3,7 @@
  * text, goes forward, and says the same when it is read again from the row's
  * range. */
 #include "fuzz.h"
+#include "record/rows.h"
 #include <math.h>
 #include <smartrest/record.h>
 #include <string.h>
@@ -87,6 +88,28 @@ static size_t check_record(struct sr_record *record, const char *text, size_t le
     return offset + row_len;
 }
 
+/* All rows at once are the same rows. */
+static void check_rows(const char *text, size_t len)
+{
+    struct sr_parser parser;
+    struct sr_record *record;
+    struct sr_rows rows;
+    size_t i = 0;
+    int rc;
+
+    sr_rows_read(&rows, text, len);
+    sr_parser_init(&parser, text, len);
+    for (; (rc = sr_parser_next(&parser, &record)) != SR_E_END; i++) {
+        must(i < rows.count && sr_rows_line(&rows, i) == sr_parser_line(&parser));
+        must((rc == 0) == (sr_rows_at(&rows, i) != NULL));
+        if (!rc)
+            must_be_same(sr_rows_at(&rows, i), record);
+    }
+    must(i == rows.count && !rows.cut);
+    sr_parser_release(&parser);
+    sr_rows_release(&rows);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     const char *text = (const char *)data;
@@ -110,5 +133,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     must(sr_parser_next(&parser, &record) == SR_E_END);
     sr_parser_release(&parser);
+    check_rows(text, len);
     return 0;
 }

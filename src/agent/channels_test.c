@@ -211,7 +211,7 @@ static void receive(struct fixture *fx, const struct sr_protocol *protocol,
     const struct sr_origin origin = { protocol, name };
     uint64_t seen = 0, malformed = 0;
 
-    sr_agent_received(fx->agent, &origin, rows, strlen(rows), &seen, &malformed);
+    sr_agent_received_text(fx->agent, &origin, rows, strlen(rows), &seen, &malformed);
     assert_int_equal(malformed, 0);
 }
 

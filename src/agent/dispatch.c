@@ -270,30 +270,35 @@ static bool dispatch_row(struct sr_agent *agent, struct scope *scope,
     return true;
 }
 
-void sr_agent_received(void *arg, const struct sr_origin *origin, const char *rows,
-                       size_t len, uint64_t *rows_seen, uint64_t *malformed)
+void sr_agent_received(void *arg, const struct sr_origin *origin, struct sr_rows *rows,
+                       uint64_t *rows_seen, uint64_t *malformed)
 {
     struct sr_agent *agent = arg;
     struct scope scope = { .base = *origin };
-    struct sr_parser parser;
-    struct sr_record *record;
-    int rc;
 
-    sr_parser_init(&parser, rows, len);
-    while (!agent->doomed && (rc = sr_parser_next(&parser, &record)) != SR_E_END) {
-        if (rc == SR_E_NOMEM)
-            break;
+    for (size_t i = 0; i < rows->count && !agent->doomed; i++) {
+        struct sr_record *record = sr_rows_at(rows, i);
+
         ++*rows_seen;
-        if (rc)
+        if (!record)
             take_from(&scope); /* it was announced, too */
-        if (rc || !dispatch_row(agent, &scope, record)) {
-            ++*malformed;
-            if (sr_flood_lets(&agent->floods.malformed))
-                sr_warning("row %zu of a message is malformed",
-                           sr_parser_line(&parser));
-        }
+        else if (dispatch_row(agent, &scope, record))
+            continue;
+        ++*malformed;
+        if (sr_flood_lets(&agent->floods.malformed))
+            sr_warning("row %zu of a message is malformed", sr_rows_line(rows, i));
     }
-    sr_parser_release(&parser);
+}
+
+void sr_agent_received_text(void *agent, const struct sr_origin *origin,
+                            const char *text, size_t len, uint64_t *rows_seen,
+                            uint64_t *malformed)
+{
+    struct sr_rows rows;
+
+    sr_rows_read(&rows, text, len);
+    sr_agent_received(agent, origin, &rows, rows_seen, malformed);
+    sr_rows_release(&rows);
 }
 
 /* --- public ------------------------------------------------------------- */

@@ -43,7 +43,11 @@ bool sr_dispatch_find(const struct sr_dispatch *dispatch,
 
 /* Calls the handlers for `rows` from there, until a row names another origin (87), and counts rows and
  * malformed ones. For the reporter. */
-void sr_agent_received(void *agent, const struct sr_origin *origin, const char *rows,
-                       size_t len, uint64_t *rows_seen, uint64_t *malformed);
+void sr_agent_received(void *agent, const struct sr_origin *origin,
+                       struct sr_rows *rows, uint64_t *rows_seen, uint64_t *malformed);
+/* The same for rows that nobody has read yet. */
+void sr_agent_received_text(void *agent, const struct sr_origin *origin,
+                            const char *text, size_t len, uint64_t *rows_seen,
+                            uint64_t *malformed);
 
 #endif

@@ -75,8 +75,8 @@ static void receive_for(struct fixture *fx, const char *xid, const char *rows)
     memcpy(bytes, rows, len);
     fx->heard[0] = '\0';
     fx->rows = fx->malformed = 0;
-    sr_agent_received(fx->agent, &(struct sr_origin){ &sr_smartrest1, xid }, bytes, len,
-                      &fx->rows, &fx->malformed);
+    sr_agent_received_text(fx->agent, &(struct sr_origin){ &sr_smartrest1, xid }, bytes,
+                           len, &fx->rows, &fx->malformed);
     free(bytes);
 }
 
@@ -221,8 +221,8 @@ static void nonsense_in_row_87_is_malformed_and_changes_nothing(void **state)
         receive(fx, rows);
         expect(fx, "own:a;", 2, 1);
     }
-    sr_agent_received(fx->agent, &(struct sr_origin){ &sr_smartrest1, NULL },
-                      "87,1,chi\0ld\n500,1,a", 20, &fx->rows, &fx->malformed);
+    sr_agent_received_text(fx->agent, &(struct sr_origin){ &sr_smartrest1, NULL },
+                           "87,1,chi\0ld\n500,1,a", 20, &fx->rows, &fx->malformed);
     assert_int_equal(fx->malformed, 2); /* one more than before */
     memset(name, 'n', sizeof name);
     for (int len = 255; len <= 257; len++) {

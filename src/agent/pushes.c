@@ -30,7 +30,7 @@ static bool received(void *arg, const char *rows, size_t len, uint64_t *rows_see
     struct sr_agent *agent = arg;
     uint64_t before = sr_outbox_rows_put(agent->outbox);
 
-    sr_agent_received(agent, &sr_origin_own, rows, len, rows_seen, malformed);
+    sr_agent_received_text(agent, &sr_origin_own, rows, len, rows_seen, malformed);
     sr_agent_hurry_since(agent, before);
     return !agent->doomed;
 }

@@ -139,8 +139,8 @@ void receive(const char *xid, const char *rows)
 {
     uint64_t seen = 0, malformed = 0;
 
-    sr_agent_received(world.agent, &(struct sr_origin){ &sr_smartrest1, xid }, rows,
-                      strlen(rows), &seen, &malformed);
+    sr_agent_received_text(world.agent, &(struct sr_origin){ &sr_smartrest1, xid },
+                           rows, strlen(rows), &seen, &malformed);
 }
 
 struct wait {

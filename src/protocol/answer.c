@@ -22,21 +22,12 @@ static enum sr_answer read_row(struct sr_record *record)
     return SR_ANSWER_TAKEN;
 }
 
-enum sr_answer sr_answer_read(const char *answer, size_t len)
+enum sr_answer sr_answer_of(struct sr_rows *answer)
 {
-    enum sr_answer says = SR_ANSWER_TAKEN;
-    struct sr_parser parser;
-    struct sr_record *record;
-    size_t rows = 0;
-    int rc;
+    struct sr_record *record =
+        answer->count == 1 && !answer->cut ? sr_rows_at(answer, 0) : NULL;
 
-    sr_parser_init(&parser, answer, len);
-    while (rows < 2 && (rc = sr_parser_next(&parser, &record)) != SR_E_END) {
-        rows++;
-        says = rc ? SR_ANSWER_TAKEN : read_row(record);
-    }
-    sr_parser_release(&parser);
-    return rows == 1 ? says : SR_ANSWER_TAKEN;
+    return record ? read_row(record) : SR_ANSWER_TAKEN;
 }
 
 /* Value 0 is the message id. */
@@ -62,24 +53,28 @@ size_t sr_rows_naming(const char *payload, size_t len, const char *id)
     return rows;
 }
 
-size_t sr_rows_not_found(const char *answer, size_t answer_len, const char *payload,
-                         size_t len, bool count_15, const char *id)
+/* On which line is the row that the platform found no object for? 0: it says something else. */
+static uint64_t line_not_found(struct sr_record *record)
 {
-    struct sr_parser parser;
-    struct sr_record *record;
-    size_t found = 0, row_len = 0;
-    const char *row;
     uint64_t line;
-    int rc;
 
-    sr_parser_init(&parser, answer, answer_len);
-    while ((rc = sr_parser_next(&parser, &record)) != SR_E_END && rc != SR_E_NOMEM) {
-        if (rc || !is_number(record, 0, 50) || !is_number(record, 2, 404) ||
-            sr_record_uint(record, 1, &line))
-            continue;
-        row = sr_row_on_line(payload, len, line, count_15, &row_len);
+    if (!record || !is_number(record, 0, 50) || !is_number(record, 2, 404) ||
+        sr_record_uint(record, 1, &line))
+        return 0;
+    return line;
+}
+
+size_t sr_answer_not_found(struct sr_rows *answer, const char *payload, size_t len,
+                           bool count_15, const char *id)
+{
+    size_t found = 0, row_len = 0;
+
+    for (size_t i = 0; i < answer->count; i++) {
+        uint64_t line = line_not_found(sr_rows_at(answer, i));
+        const char *row =
+            line ? sr_row_on_line(payload, len, line, count_15, &row_len) : NULL;
+
         found += row && sr_rows_naming(row, row_len, id);
     }
-    sr_parser_release(&parser);
     return found;
 }

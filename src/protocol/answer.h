@@ -4,6 +4,7 @@
 #ifndef PROTOCOL_ANSWER_H
 #define PROTOCOL_ANSWER_H
 
+#include "record/rows.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,12 +13,12 @@ enum sr_answer {
     SR_ANSWER_NO_CREDENTIALS, /* nothing was: `50,1,401` is all that it says */
     SR_ANSWER_NO_COLLECTION   /* nothing was: `40,<text>` is all that it says */
 };
-enum sr_answer sr_answer_read(const char *answer, size_t len);
+enum sr_answer sr_answer_of(struct sr_rows *answer);
 
 /* How many rows of `payload` have `id` as a value. */
 size_t sr_rows_naming(const char *payload, size_t len, const char *id);
 /* Of these, how many does the answer say 404 about? For `count_15` see blame.h. */
-size_t sr_rows_not_found(const char *answer, size_t answer_len, const char *payload,
-                         size_t len, bool count_15, const char *id);
+size_t sr_answer_not_found(struct sr_rows *answer, const char *payload, size_t len,
+                           bool count_15, const char *id);
 
 #endif

@@ -9,7 +9,13 @@
 
 static enum sr_answer says(const char *answer)
 {
-    return sr_answer_read(answer, strlen(answer));
+    struct sr_rows rows;
+    enum sr_answer says;
+
+    sr_rows_read(&rows, answer, strlen(answer));
+    says = sr_answer_of(&rows);
+    sr_rows_release(&rows);
+    return says;
 }
 
 static void refused_credentials_are_all_that_such_an_answer_says(void **state)
@@ -63,8 +69,13 @@ static void rows_that_name_an_object_are_counted(void **state)
 
 static size_t not_found(const char *answer, const char *payload, bool count_15)
 {
-    return sr_rows_not_found(answer, strlen(answer), payload, strlen(payload), count_15,
-                             "24871");
+    struct sr_rows rows;
+    size_t found;
+
+    sr_rows_read(&rows, answer, strlen(answer));
+    found = sr_answer_not_found(&rows, payload, strlen(payload), count_15, "24871");
+    sr_rows_release(&rows);
+    return found;
 }
 
 static void an_answer_of_404_is_for_the_row_on_its_line(void **state)

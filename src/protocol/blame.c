@@ -10,20 +10,20 @@ static bool has_line(uint64_t id)
     return id != 20 && id != 87 && id != 88;
 }
 
-bool sr_answer_names_line_1(const char *answer, size_t len)
+static bool is_of_line_1(struct sr_record *record)
 {
-    struct sr_parser parser;
-    struct sr_record *record;
     uint64_t id, line;
-    bool found = false;
-    int rc;
 
-    sr_parser_init(&parser, answer, len);
-    while (!found && (rc = sr_parser_next(&parser, &record)) != SR_E_END)
-        found = !rc && !sr_record_uint(record, 0, &id) && has_line(id) &&
-                !sr_record_uint(record, 1, &line) && line == 1;
-    sr_parser_release(&parser);
-    return found;
+    return record && !sr_record_uint(record, 0, &id) && has_line(id) &&
+           !sr_record_uint(record, 1, &line) && line == 1;
+}
+
+bool sr_answer_has_line_1(struct sr_rows *answer)
+{
+    for (size_t i = 0; i < answer->count; i++)
+        if (is_of_line_1(sr_rows_at(answer, i)))
+            return true;
+    return false;
 }
 
 const char *sr_row_on_line(const char *payload, size_t len, uint64_t line,

@@ -6,12 +6,13 @@
 #ifndef PROTOCOL_BLAME_H
 #define PROTOCOL_BLAME_H
 
+#include "record/rows.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Does a row of `answer` name line 1? */
-bool sr_answer_names_line_1(const char *answer, size_t len);
+bool sr_answer_has_line_1(struct sr_rows *answer);
 
 /* The row on line `line` (from 1) of `payload`, in which `15` rows count if `count_15`.
  * Points into `payload`; NULL if there is no such row, or it is a `15` row. */

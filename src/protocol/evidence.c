@@ -76,35 +76,50 @@ static enum weight weigh_row(struct sr_record *record, uint64_t lines)
     return is_line(record, lines) ? FOR : AGAINST;
 }
 
-enum sr_evidence sr_evidence_weigh(const char *answer, size_t len, uint64_t lines)
+enum sr_evidence sr_evidence_of(struct sr_rows *answer, uint64_t lines)
 {
     size_t count[FOR + 1] = { 0 };
-    struct sr_parser parser;
-    struct sr_record *record;
-    int rc;
 
-    sr_parser_init(&parser, answer, len);
-    while ((rc = sr_parser_next(&parser, &record)) != SR_E_END && rc != SR_E_NOMEM)
-        count[rc ? AGAINST : weigh_row(record, lines)]++;
-    sr_parser_release(&parser);
-    if (rc == SR_E_NOMEM || (count[AGAINST] && !count[FOR]))
+    for (size_t i = 0; i < answer->count; i++) {
+        struct sr_record *record = sr_rows_at(answer, i);
+
+        count[record ? weigh_row(record, lines) : AGAINST]++;
+    }
+    if (answer->cut || (count[AGAINST] && !count[FOR]))
         return SR_EVIDENCE_NONE;
     return count[FOR] && !count[AGAINST] ? SR_EVIDENCE_GOOD : SR_EVIDENCE_WEAK;
 }
 
+enum sr_evidence sr_evidence_weigh(const char *answer, size_t len, uint64_t lines)
+{
+    enum sr_evidence evidence;
+    struct sr_rows rows;
+
+    sr_rows_read(&rows, answer, len);
+    evidence = sr_evidence_of(&rows, lines);
+    sr_rows_release(&rows);
+    return evidence;
+}
+
 /* The last row is not whole; if it is the first, too, its two first values are. */
-enum sr_evidence sr_evidence_weigh_cut(const char *answer, size_t len, uint64_t lines)
+size_t sr_evidence_whole(const char *answer, size_t len)
 {
     const char *end = memrchr(answer, '\n', len), *comma;
 
     if (end)
-        return sr_evidence_weigh(answer, (size_t)(end - answer), lines);
+        return (size_t)(end - answer);
     comma = memchr(answer, ',', len);
     if (comma)
         comma = memchr(comma + 1, ',', len - (size_t)(comma + 1 - answer));
-    if (!comma)
-        return SR_EVIDENCE_NONE;
-    return sr_evidence_weigh(answer, (size_t)(comma - answer), lines);
+    return comma ? (size_t)(comma - answer) : SIZE_MAX;
+}
+
+enum sr_evidence sr_evidence_weigh_cut(const char *answer, size_t len, uint64_t lines)
+{
+    size_t whole = sr_evidence_whole(answer, len);
+
+    return whole == SIZE_MAX ? SR_EVIDENCE_NONE
+                             : sr_evidence_weigh(answer, whole, lines);
 }
 
 bool sr_evidence_of_check(const char *answer, size_t len)

@@ -11,6 +11,7 @@
 #ifndef PROTOCOL_EVIDENCE_H
 #define PROTOCOL_EVIDENCE_H
 
+#include "record/rows.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,8 +26,12 @@ enum sr_evidence {
 uint64_t sr_evidence_lines(const char *rows, size_t len);
 
 /* The answer to a request of `lines` lines. Without memory: SR_EVIDENCE_NONE. */
+enum sr_evidence sr_evidence_of(struct sr_rows *answer, uint64_t lines);
 enum sr_evidence sr_evidence_weigh(const char *answer, size_t len, uint64_t lines);
-/* The same for the beginning of an answer that was cut somewhere. */
+/* How much of the beginning of an answer that was cut somewhere can be read as rows; SIZE_MAX: nothing, and
+ * then it is no evidence. */
+size_t sr_evidence_whole(const char *answer, size_t len);
+/* The same as above for such a beginning. */
 enum sr_evidence sr_evidence_weigh_cut(const char *answer, size_t len, uint64_t lines);
 
 /* Is it the answer to the question whether a template collection is known? */

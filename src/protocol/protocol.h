@@ -92,10 +92,10 @@ struct sr_protocol {
 
     /* --- answers to a payload, by HTTP --- */
     long status; /* that acknowledges it */
-    /* Did the platform write the answer to a request of `lines` lines? `cut`: it is the beginning. */
-    enum sr_evidence (*weigh)(const char *answer, size_t len, uint64_t lines, bool cut);
+    /* Did the platform write the answer to a request of `lines` lines? */
+    enum sr_evidence (*weigh)(struct sr_rows *answer, uint64_t lines);
     /* What does it say about the payload as a whole? NULL: that it was taken. */
-    enum sr_answer (*says)(const char *answer, size_t len);
+    enum sr_answer (*says)(struct sr_rows *answer);
     /* Does this row say that a row was refused? NULL: none does. */
     bool (*refuses)(uint64_t id);
 };

@@ -73,12 +73,6 @@ static bool group(struct sr_record *record, uint64_t id, struct sr_group *ret_gr
     return true;
 }
 
-static enum sr_evidence weigh(const char *answer, size_t len, uint64_t lines, bool cut)
-{
-    return cut ? sr_evidence_weigh_cut(answer, len, lines)
-               : sr_evidence_weigh(answer, len, lines);
-}
-
 static bool refuses(uint64_t id)
 {
     return id == 40 || id == 41 || id == 42 || id == 43 || id == 45 || id == 50;
@@ -98,8 +92,8 @@ const struct sr_protocol sr_smartrest1 = {
     .group = group,
     .numeric_ids = true,
     .status = 200,
-    .weigh = weigh,
-    .says = sr_answer_read,
+    .weigh = sr_evidence_of,
+    .says = sr_answer_of,
     .refuses = refuses,
 };
 

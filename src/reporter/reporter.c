@@ -227,11 +227,10 @@ bool sr_reporter_refused(struct sr_reporter *reporter, struct sr_batch *batch,
     return goes_on;
 }
 
-static enum sr_verdict verdict_of(const struct sr_origin *origin, const char *rows,
-                                  size_t len)
+static enum sr_verdict verdict_of(const struct sr_origin *origin, struct sr_rows *rows)
 {
     enum sr_answer answer =
-        origin->protocol->says ? origin->protocol->says(rows, len) : SR_ANSWER_TAKEN;
+        origin->protocol->says ? origin->protocol->says(rows) : SR_ANSWER_TAKEN;
 
     return answer == SR_ANSWER_NO_CREDENTIALS  ? SR_VERDICT_NO_CREDENTIALS
            : answer == SR_ANSWER_NO_COLLECTION ? SR_VERDICT_NO_COLLECTION
@@ -240,19 +239,19 @@ static enum sr_verdict verdict_of(const struct sr_origin *origin, const char *ro
 
 /* The payload is in its place until the handlers are done: then the next may go. */
 void sr_reporter_answered(struct sr_reporter *reporter, struct sr_batch *batch,
-                          const struct sr_origin *origin, const char *rows, size_t len)
+                          const struct sr_origin *origin, struct sr_rows *rows)
 {
     struct sr_signs signs = { 0 };
 
     if (sr_reporter_is_over(reporter))
         return;
     if (!origin->name)
-        signs = sr_reporter_listen(reporter, rows, len);
+        signs = sr_reporter_listen(reporter, rows);
     land(reporter, batch);
     reporter->answer.origin = origin;
     reporter->answer.rows = rows;
-    reporter->answer.len = len;
-    sr_core_answered(&reporter->core, batch, verdict_of(origin, rows, len), &signs,
+    reporter->skips_15 = reporter->skips_15 || sr_answer_has_line_1(rows);
+    sr_core_answered(&reporter->core, batch, verdict_of(origin, rows), &signs,
                      sr_now_ms(), sr_reporter_roll(reporter));
     sr_reporter_run(reporter);
 }
@@ -262,25 +261,22 @@ const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
 {
     if (!reporter->answering)
         return NULL;
-    if (!reporter->skips_15)
-        reporter->skips_15 =
-            sr_answer_names_line_1(reporter->answer.rows, reporter->answer.len);
     return sr_row_on_line(reporter->payload, reporter->payload_len, line,
                           !reporter->skips_15, ret_len);
 }
 
 void sr_reporter_received(struct sr_reporter *reporter, const struct sr_origin *origin,
-                          const char *rows, size_t len)
+                          struct sr_rows *rows)
 {
     struct sr_signs signs = { 0 };
 
     if (sr_reporter_is_over(reporter))
         return;
     if (!origin->name)
-        signs = sr_reporter_listen(reporter, rows, len);
+        signs = sr_reporter_listen(reporter, rows);
     sr_core_heard(&reporter->core, &signs, sr_now_ms(), sr_reporter_roll(reporter));
     sr_reporter_run(reporter);
-    sr_reporter_dispatch(reporter, origin, rows, len);
+    sr_reporter_dispatch(reporter, origin, rows);
     sr_reporter_run(reporter);
 }
 

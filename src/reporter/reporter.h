@@ -56,7 +56,7 @@ bool sr_reporter_refused(struct sr_reporter *reporter, struct sr_batch *batch,
 /* The platform's answer to that payload, and to no other; its rows are from `origin`. It acknowledges
  * the payload unless it says that nothing was taken. */
 void sr_reporter_answered(struct sr_reporter *reporter, struct sr_batch *batch,
-                          const struct sr_origin *origin, const char *rows, size_t len);
+                          const struct sr_origin *origin, struct sr_rows *rows);
 /* By MQTT, behind sr_reporter_up(): each subscription of this connection is granted, and operations
  * come. Only now `connected` of the configuration is called. */
 void sr_reporter_subscribed(struct sr_reporter *reporter);
@@ -67,7 +67,7 @@ void sr_reporter_trouble(struct sr_reporter *reporter, enum sr_trouble trouble,
 uint32_t sr_reporter_pause_max_ms(const struct sr_reporter *reporter);
 /* Rows from the platform. */
 void sr_reporter_received(struct sr_reporter *reporter, const struct sr_origin *origin,
-                          const char *rows, size_t len);
+                          struct sr_rows *rows);
 
 /* --- what the reporter is to the agent --------------------------------- */
 
@@ -76,8 +76,8 @@ struct sr_reporter_config {
     struct sr_outbox *outbox;
     struct sr_settings *settings; /* the agent's; fixed once the reporter is started */
     /* Dispatches rows from there and counts them. */
-    void (*received)(void *arg, const struct sr_origin *origin, const char *rows,
-                     size_t len, uint64_t *rows_seen, uint64_t *malformed);
+    void (*received)(void *arg, const struct sr_origin *origin, struct sr_rows *rows,
+                     uint64_t *rows_seen, uint64_t *malformed);
     /* A trouble begins; or, `text` NULL, is over. SR_TROUBLE_POISON only begins. NULL: nobody
      * wants to know. */
     void (*trouble)(void *arg, enum sr_trouble trouble, const char *text);

@@ -26,8 +26,7 @@ struct sr_reporter {
     size_t payload_len;
     struct { /* while an answer to that payload is dealt with */
         const struct sr_origin *origin;
-        const char *rows;
-        size_t len;
+        struct sr_rows *rows;
     } answer;
     bool answering; /* handlers have that answer */
     bool skips_15;  /* the platform does not count `15` rows as lines */
@@ -54,11 +53,10 @@ void sr_reporter_run(struct sr_reporter *reporter);
 void sr_reporter_see(struct sr_reporter *reporter);
 /* Rows from there, for the handlers. */
 void sr_reporter_dispatch(struct sr_reporter *reporter, const struct sr_origin *origin,
-                          const char *rows, size_t len);
+                          struct sr_rows *rows);
 /* What do these rows, for the agent's own collection, say about troubles? They may be the answer to the
  * last payload. */
-struct sr_signs sr_reporter_listen(struct sr_reporter *reporter, const char *rows,
-                                   size_t len);
+struct sr_signs sr_reporter_listen(struct sr_reporter *reporter, struct sr_rows *rows);
 /* Of the last payload. */
 size_t sr_reporter_rows_naming_device(const struct sr_reporter *reporter);
 /* 32 bits that nobody can foresee who does not read our memory. */

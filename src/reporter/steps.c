@@ -198,29 +198,28 @@ size_t sr_reporter_rows_naming_device(const struct sr_reporter *reporter)
     return id ? sr_rows_naming(reporter->payload, reporter->payload_len, id) : 0;
 }
 
-static void listen_for_device(struct sr_reporter *reporter, const char *rows,
-                              size_t len, struct sr_signs *signs)
+static void listen_for_device(struct sr_reporter *reporter, struct sr_rows *rows,
+                              struct sr_signs *signs)
 {
-    const char *id = memmem(rows, len, "404", 3) ? own_id(reporter) : NULL;
+    const char *id = memmem(rows->text, rows->len, "404", 3) ? own_id(reporter) : NULL;
 
     if (!id)
         return;
-    reporter->skips_15 = reporter->skips_15 || sr_answer_names_line_1(rows, len);
-    signs->not_found = sr_rows_not_found(
-        rows, len, reporter->payload, reporter->payload_len, !reporter->skips_15, id);
+    reporter->skips_15 = reporter->skips_15 || sr_answer_has_line_1(rows);
+    signs->not_found = sr_answer_not_found(
+        rows, reporter->payload, reporter->payload_len, !reporter->skips_15, id);
     if (signs->not_found)
         signs->naming = sr_reporter_rows_naming_device(reporter);
 }
 
-struct sr_signs sr_reporter_listen(struct sr_reporter *reporter, const char *rows,
-                                   size_t len)
+struct sr_signs sr_reporter_listen(struct sr_reporter *reporter, struct sr_rows *rows)
 {
     struct sr_signs signs = { 0 };
 
     if (!reporter->payload_len)
         return signs;
-    signs.no_collection = sr_answer_read(rows, len) == SR_ANSWER_NO_COLLECTION;
-    listen_for_device(reporter, rows, len, &signs);
+    signs.no_collection = sr_answer_of(rows) == SR_ANSWER_NO_COLLECTION;
+    listen_for_device(reporter, rows, &signs);
     return signs;
 }
 
@@ -288,7 +287,7 @@ static void note_lost(struct sr_reporter *reporter, bool was_up)
 }
 
 void sr_reporter_dispatch(struct sr_reporter *reporter, const struct sr_origin *origin,
-                          const char *rows, size_t len)
+                          struct sr_rows *rows)
 {
     const struct sr_reporter_config *config = &reporter->config;
     uint64_t before;
@@ -296,7 +295,7 @@ void sr_reporter_dispatch(struct sr_reporter *reporter, const struct sr_origin *
     if (sr_reporter_is_over(reporter))
         return;
     before = sr_outbox_rows_put(config->outbox);
-    config->received(config->arg, origin, rows, len, &reporter->stats.rows_received,
+    config->received(config->arg, origin, rows, &reporter->stats.rows_received,
                      &reporter->stats.rows_malformed);
     if (sr_outbox_rows_put(config->outbox) != before) /* a handler has sent rows */
         sr_core_hurry(&reporter->core, sr_now_ms());
@@ -305,8 +304,7 @@ void sr_reporter_dispatch(struct sr_reporter *reporter, const struct sr_origin *
 static void deliver(struct sr_reporter *reporter)
 {
     reporter->answering = true;
-    sr_reporter_dispatch(reporter, reporter->answer.origin, reporter->answer.rows,
-                         reporter->answer.len);
+    sr_reporter_dispatch(reporter, reporter->answer.origin, reporter->answer.rows);
     reporter->answering = false;
 }
 

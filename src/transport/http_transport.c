@@ -33,8 +33,8 @@ struct http_transport {
     char name[SR_CHANNEL_NAME_MAX + 1];
     struct sr_prover prover;
     struct sr_question question; /* who has answered? under way if `kept` is not NULL */
-    char *kept;                  /* the answer that waits for it */
-    size_t kept_len;
+    char *kept;                  /* the text of the answer that waits for it */
+    struct sr_rows answer;       /* read once; in `kept`, or in what libcurl has */
     long kept_status;
     struct sr_backoff backoff;
     uint64_t
@@ -150,23 +150,29 @@ static void on_busy(struct http_transport *t, const struct sr_http_result *resul
     go_down(t, SR_ATTEMPT_ANSWERED, why, 1000 * asked_s + next_pause_ms(t));
 }
 
-static void on_success(struct http_transport *t, const char *answer, size_t len)
+static void on_success(struct http_transport *t)
 {
     if (t->healthy_since_ms == SR_NEVER)
         t->healthy_since_ms = sr_now_ms();
     if (t->origin.protocol->says &&
-        t->origin.protocol->says(answer, len) == SR_ANSWER_NO_CREDENTIALS)
+        t->origin.protocol->says(&t->answer) == SR_ANSWER_NO_CREDENTIALS)
         tell_unauthorised(t, "row 50,1,401");
-    sr_reporter_answered(t->reporter, t->batch, &t->origin, answer, len);
+    sr_reporter_answered(t->reporter, t->batch, &t->origin, &t->answer);
 }
 
 /* --- whose answer is it? ---------------------------------------------------- */
 
-static enum sr_evidence weigh(const struct http_transport *t,
+/* Of an answer that was cut, what can be read. */
+static enum sr_evidence weigh(struct http_transport *t,
                               const struct sr_http_result *result)
 {
-    return t->origin.protocol->weigh(result->body, result->len, t->batch->lines,
-                                     result->rc != 0);
+    size_t len =
+        result->rc ? sr_evidence_whole(result->body, result->len) : result->len;
+
+    if (len == SIZE_MAX)
+        return SR_EVIDENCE_NONE;
+    sr_rows_read(&t->answer, result->body, len);
+    return t->origin.protocol->weigh(&t->answer, t->batch->lines);
 }
 
 /* Returns whether the answer itself or its server is known to be the platform's. */
@@ -180,6 +186,7 @@ static bool trusts(struct http_transport *t, const struct sr_http_result *result
 
 static void forget_kept(struct http_transport *t)
 {
+    sr_rows_release(&t->answer);
     free(t->kept);
     t->kept = NULL;
 }
@@ -187,7 +194,7 @@ static void forget_kept(struct http_transport *t)
 static void on_proof(void *arg, enum sr_proof proof, const char *why)
 {
     struct http_transport *t = arg;
-    char *answer = t->kept, refusal[WHY_MAX];
+    char refusal[WHY_MAX], *text = t->kept;
 
     t->request = NULL;
     t->kept = NULL;
@@ -195,12 +202,13 @@ static void on_proof(void *arg, enum sr_proof proof, const char *why)
     if (proof == SR_PROOF_YES && is_refusal(t->kept_status))
         on_refused(t, t->kept_status, refusal);
     else if (proof == SR_PROOF_YES)
-        on_success(t, answer, t->kept_len);
+        on_success(t);
     else if (proof == SR_PROOF_NO_CREDENTIALS)
         on_unauthorised(t, why);
     else
         on_stranger(t, is_refusal(t->kept_status) ? refusal : why);
-    free(answer);
+    sr_rows_release(&t->answer);
+    free(text);
 }
 
 /* Before the rows are forgotten, or one of them is blamed. */
@@ -215,10 +223,11 @@ static void ask_whose(struct http_transport *t, const struct sr_http_result *res
     };
 
     t->kept = malloc(result->len + 1);
-    t->kept_len = result->len;
     t->kept_status = result->status;
-    if (t->kept)
+    if (t->kept) {
         memcpy(t->kept, result->body, result->len + 1);
+        sr_rows_move(&t->answer, t->kept);
+    }
     if (!t->kept || sr_prover_ask(&t->prover, t->options.http, &post, result,
                                   &t->question, on_proof, t, &t->request)) {
         forget_kept(t);
@@ -258,7 +267,7 @@ static void on_taken(struct http_transport *t, const struct sr_http_result *resu
             sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
         sr_reporter_acked(t->reporter, t->batch);
     } else if (trusted) {
-        on_success(t, result->body, result->len);
+        on_success(t);
     } else {
         ask_whose(t, result);
     }
@@ -295,6 +304,8 @@ static void on_answer(void *arg, const struct sr_http_result *result)
     else
         pause_after(t, sr_http_began(result) ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED,
                     result->error);
+    if (!t->kept)
+        sr_rows_release(&t->answer);
 }
 
 /* --- what the reporter wants ------------------------------------------------ */

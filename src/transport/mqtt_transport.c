@@ -120,6 +120,16 @@ static void log_errors(struct mqtt_transport *t, const char *rows, size_t len)
         sr_warning("error from the platform: %.*s", (int)len, rows);
 }
 
+static void hear(struct mqtt_transport *t, const struct sr_origin *origin,
+                 const char *payload, size_t len)
+{
+    struct sr_rows rows;
+
+    sr_rows_read(&rows, payload, len);
+    sr_reporter_received(t->reporter, origin, &rows);
+    sr_rows_release(&rows);
+}
+
 static void on_message(void *arg, const char *topic, const char *payload, size_t len)
 {
     struct mqtt_transport *t = arg;
@@ -127,7 +137,7 @@ static void on_message(void *arg, const char *topic, const char *payload, size_t
     enum sr_hearing hearing = sr_protocol_hear(topic, &origin);
 
     if (hearing == SR_HEAR_ROWS)
-        sr_reporter_received(t->reporter, &origin, payload, len);
+        hear(t, &origin, payload, len);
     else if (hearing == SR_HEAR_ERRORS)
         log_errors(t, payload, len);
 }

@@ -32,10 +32,13 @@ static enum sr_hearing hear(const char *topic, const char **ret_name)
 }
 
 /* The server says "ok" in the first row. */
-static enum sr_evidence weigh(const char *answer, size_t len, uint64_t lines, bool cut)
+static enum sr_evidence weigh(struct sr_rows *answer, uint64_t lines)
 {
-    (void)lines, (void)cut;
-    return len >= 2 && !memcmp(answer, "ok", 2) ? SR_EVIDENCE_GOOD : SR_EVIDENCE_NONE;
+    struct sr_record *first = answer->count ? sr_rows_at(answer, 0) : NULL;
+
+    (void)lines;
+    return first && !strcmp(sr_record_value(first, 0), "ok") ? SR_EVIDENCE_GOOD
+                                                             : SR_EVIDENCE_NONE;
 }
 
 const struct sr_protocol lines_protocol = {

@@ -24,22 +24,10 @@ static const char bootstrap_tenant[] = "management",
 
 static void destroy(struct sr_agent *agent);
 
-static void drop_dead_reporters(struct sr_agent *agent)
-{
-    struct sr_reporter *reporter;
-
-    while ((reporter = agent->dead_reporters)) {
-        agent->dead_reporters = *sr_reporter_next(reporter);
-        sr_reporter_destroy(reporter);
-    }
-}
-
 static void on_wake(void *arg)
 {
     struct sr_agent *agent = arg;
 
-    drop_dead_reporters(agent);
-    sr_agent_drop_dead_pushes(agent);
     if (agent->reporter)
         sr_reporter_look(agent->reporter);
     sr_agent_tell(agent);
@@ -135,8 +123,6 @@ static void destroy(struct sr_agent *agent)
     if (agent->outbox)
         sr_agent_tell_end(agent);
     sr_push_free(agent->push);
-    sr_agent_drop_dead_pushes(agent);
-    drop_dead_reporters(agent);
     if (agent->reporter)
         sr_reporter_destroy(agent->reporter);
     sr_agent_release_report(agent);

@@ -48,9 +48,7 @@ struct sr_agent {
     struct sr_outbox *outbox;
     const struct sr_clock *clock;
     struct sr_reporter *reporter;
-    struct sr_reporter
-        *dead_reporters; /* freed in callbacks; go with the next wake-up */
-    struct sr_push *push, *dead_pushes; /* the same */
+    struct sr_push *push;
     struct sr_dispatch dispatch;
     sr_connected_fn connected;
     void *connected_arg;
@@ -182,9 +180,6 @@ int sr_agent_refuse_id(struct sr_agent *agent, const char *what, const char *id)
  * not repeated. Returns SR_E_INVAL. */
 int sr_agent_refuse_url(struct sr_agent *agent, const char *what, const char *url,
                         const char *reason);
-
-/* Pushes that were freed in callbacks. Not from inside a callback of theirs. */
-void sr_agent_drop_dead_pushes(struct sr_agent *agent);
 
 /* Dispositions that sr_agent_stop_on() changed. When the loop is gone. */
 void sr_agent_put_signals_back(struct sr_agent *agent);

@@ -97,26 +97,8 @@ struct sr_push *sr_push_free(struct sr_push *push)
         return NULL;
     agent = sr_push_owner(push);
     agent->push = NULL;
-    if (!agent->loop->running) {
-        sr_push_destroy(push);
-        return NULL;
-    }
-    /* It may be what called us: it goes when it is not on the stack. */
-    sr_push_mute(push);
-    *sr_push_next(push) = agent->dead_pushes;
-    agent->dead_pushes = push;
-    sr_loop_wake(agent->loop);
+    sr_push_destroy(push);
     return NULL;
-}
-
-void sr_agent_drop_dead_pushes(struct sr_agent *agent)
-{
-    struct sr_push *push;
-
-    while ((push = agent->dead_pushes)) {
-        agent->dead_pushes = *sr_push_next(push);
-        sr_push_destroy(push);
-    }
 }
 
 /* --- other collections ------------------------------------------------------ */

@@ -206,14 +206,6 @@ struct sr_reporter *sr_reporter_free(struct sr_reporter *reporter)
     agent->reporter = NULL;
     agent->carrier = 0;
     sr_deadline_clear(&agent->contact);
-    if (!agent->loop->running) {
-        sr_reporter_destroy(reporter);
-        return NULL;
-    }
-    /* The transport may be what called us: it goes when it is not on the stack. */
-    sr_reporter_mute(reporter);
-    *sr_reporter_next(reporter) = agent->dead_reporters;
-    agent->dead_reporters = reporter;
-    sr_loop_wake(agent->loop);
+    sr_reporter_destroy(reporter);
     return NULL;
 }

@@ -62,8 +62,7 @@ struct sr_binary {
     struct sr_backoff backoff;
     struct sr_deadline pause;
 
-    int busy;    /* inside of `progress` */
-    bool doomed; /* freed from there */
+    struct sr_grave grave;
 };
 
 /* --- life --------------------------------------------------------------- */
@@ -80,8 +79,10 @@ static char *make_url(const char *server)
     return asprintf(&url, "%.*s" FOLDER, (int)len, server) < 0 ? NULL : url;
 }
 
-static void destroy(struct sr_binary *b)
+static void destroy(void *object)
 {
+    struct sr_binary *b = object;
+
     sr_http_free(b->http);
     sr_binary_store_release(&b->store);
     sr_deadline_release(&b->pause);
@@ -150,10 +151,7 @@ struct sr_binary *sr_binary_free(struct sr_binary *b)
     if (!b)
         return NULL;
     sr_binary_cancel(b);
-    if (b->busy)
-        b->doomed = true;
-    else
-        destroy(b);
+    sr_loop_bury(b->loop, &b->grave, destroy, b);
     return NULL;
 }
 
@@ -254,24 +252,18 @@ static int error_of(struct sr_binary *b, const struct sr_http_result *result)
 static bool tell(struct sr_binary *b, uint64_t done, uint64_t total)
 {
     struct sr_http_request *request = b->request;
-    bool alive;
 
     if (!b->progress)
         return true;
-    b->busy++;
     b->progress(b->progress_arg, done, total);
-    b->busy--;
-    alive = b->request == request && b->state == ASKING && !b->doomed;
-    if (b->doomed && !b->busy)
-        destroy(b);
-    return alive;
+    return b->request == request && b->state == ASKING;
 }
 
 static int begin(struct sr_binary *b, sr_binary_fn fn, void *arg, bool in_memory)
 {
     if (!b || !fn)
         return SR_E_INVAL;
-    if (b->state != IDLE || b->doomed)
+    if (b->state != IDLE)
         return SR_E_STATE;
     b->fn = fn;
     b->arg = arg;

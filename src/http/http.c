@@ -14,8 +14,8 @@ struct sr_http {
     struct sr_net net;
     struct sr_connections connections;
     struct sr_http_request *requests;
-    int busy;    /* inside a callback of a request */
-    bool doomed; /* freed from there */
+    bool freed;
+    struct sr_grave grave;
 };
 
 /* --- client ------------------------------------------------------------- */
@@ -45,8 +45,10 @@ int sr_http_new(struct sr_loop *loop, const struct sr_net *net,
     return 0;
 }
 
-static void destroy(struct sr_http *http)
+static void destroy(void *object)
 {
+    struct sr_http *http = object;
+
     sr_multi_release(&http->multi);
     sr_net_release(&http->net);
     free(http);
@@ -62,10 +64,8 @@ struct sr_http *sr_http_free(struct sr_http *http)
         next = r->next;
         sr_http_cancel(r);
     }
-    if (http->busy || http->multi.inside)
-        http->doomed = true;
-    else
-        destroy(http);
+    http->freed = true;
+    sr_loop_bury(http->multi.loop, &http->grave, destroy, http);
     return NULL;
 }
 
@@ -103,7 +103,7 @@ void sr_http_cancel(struct sr_http_request *request)
 /* libcurl takes no transfers while it is inside of one. */
 static int launch(struct sr_http *http, struct sr_http_request *request)
 {
-    if (http->doomed) {
+    if (http->freed) {
         sr_http_request_free(request);
         return SR_E_STATE;
     }
@@ -269,12 +269,9 @@ static void settle(void *arg)
     struct sr_http_request *request;
     CURLcode code;
 
-    http->busy++;
     catch_up(http);
-    while (!http->doomed && (request = sr_multi_next(&http->multi, &code)))
+    while (!http->freed && (request = sr_multi_next(&http->multi, &code)))
         finish(request, code);
-    while (!http->doomed && (request = find_stillborn(http)))
+    while (!http->freed && (request = find_stillborn(http)))
         finish(request, CURLE_OUT_OF_MEMORY);
-    if (--http->busy == 0 && http->doomed)
-        destroy(http);
 }

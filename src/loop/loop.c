@@ -74,6 +74,25 @@ static void close_leftover(uv_handle_t *handle, void *arg)
         sr_handle_close(handle);
 }
 
+static void dig(struct sr_loop *loop)
+{
+    struct sr_grave *grave;
+
+    while ((grave = loop->graves)) {
+        loop->graves = grave->next;
+        grave->fn(grave->object);
+    }
+}
+
+void sr_loop_bury(struct sr_loop *loop, struct sr_grave *grave,
+                  void (*fn)(void *object), void *object)
+{
+    *grave = (struct sr_grave){ .next = loop->graves, .fn = fn, .object = object };
+    loop->graves = grave;
+    if (!loop->running)
+        dig(loop);
+}
+
 void sr_loop_destroy(struct sr_loop *loop)
 {
     if (!loop)
@@ -118,6 +137,7 @@ void sr_loop_turn(struct sr_loop *loop, bool wait)
     loop->running = true;
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     loop->running = false;
+    dig(loop);
     sr_sigpipe_release(&hold);
 }
 

@@ -15,13 +15,21 @@
 #include <stdint.h>
 #include <uv.h>
 
+/* What is freed when a turn is over. */
+struct sr_grave {
+    struct sr_grave *next;
+    void (*fn)(void *object);
+    void *object;
+};
+
 struct sr_loop {
     uv_loop_t uv;
     uv_async_t wake; /* keeps the loop alive, and so asleep rather than spinning */
     uv_prepare_t prepare;
     uint64_t turns;
-    bool running;     /* inside a turn: every callback runs there */
-    bool doomed;      /* freed by sr_loop_free() from there */
+    bool running; /* inside a turn: every callback runs there */
+    bool doomed;  /* freed by sr_loop_free() from there */
+    struct sr_grave *graves;
     const bool *done; /* what sr_loop_run_until() waits for, or NULL */
     bool dirty;       /* a descriptor is not yet known to the kernel's poll */
     atomic_bool stop; /* set by sr_loop_stop(), consumed by whoever runs the loop */
@@ -49,6 +57,12 @@ bool sr_loop_stopped(struct sr_loop *loop);
 
 /* Any thread. */
 void sr_loop_wake(struct sr_loop *loop);
+
+/* Frees an object that may be on the stack, since its owner frees it in one of its callbacks: `fn` is
+ * called when the turn is over, or at once outside of turns, where callbacks do not come from. The
+ * object is closed before, and calls nobody; `grave` is a part of it. */
+void sr_loop_bury(struct sr_loop *loop, struct sr_grave *grave,
+                  void (*fn)(void *object), void *object);
 
 /* A descriptor was added or changed: the next turn must not wait to make it known. */
 void sr_loop_touch(struct sr_loop *loop);

@@ -56,8 +56,8 @@ struct sr_mqtt_link {
         last_out_ms; /* as libmosquitto sees them, for the keep-alive */
     int connack;     /* code of a refusal, 0 if there was none */
     const char *drop_reason;
-    int busy;    /* inside libmosquitto */
-    bool doomed; /* freed from there */
+    bool freed;
+    struct sr_grave grave;
 };
 
 static pthread_once_t lib_once = PTHREAD_ONCE_INIT;
@@ -201,9 +201,7 @@ static void on_ping_due(void *arg)
     if (now >= due) {
         mqtt->last_in_ms = mqtt->last_out_ms = now;
         due = ping_due_ms(mqtt);
-        mqtt->busy++;
         rc = mosquitto_loop_misc(mqtt->line.client);
-        mqtt->busy--;
     }
     if (rc || mosquitto_socket(mqtt->line.client) < 0 || sr_line_flush(&mqtt->line)) {
         lose(mqtt, "no sign of life within the keep-alive");
@@ -219,8 +217,6 @@ static void start_pinging(struct sr_mqtt_link *mqtt)
         sr_deadline_set(&mqtt->ping, 1000ull * mqtt->keepalive_s);
 }
 
-static void destroy(struct sr_mqtt_link *mqtt);
-
 /* Reads and writes what the stream is ready for, and answers at once. */
 static void exchange(struct sr_mqtt_link *mqtt, int events)
 {
@@ -228,19 +224,17 @@ static void exchange(struct sr_mqtt_link *mqtt, int events)
     uint64_t sent = line->sent;
     int rc = MOSQ_ERR_SUCCESS;
 
-    mqtt->busy++;
     if (events & SR_READABLE)
         mqtt->last_in_ms = sr_now_ms();
     if (events & SR_READABLE || sr_stream_wants_write(line->stream))
         rc = sr_line_in(line);
     if (!rc)
-        rc = sr_line_out(line); /* DISCONNECT as well, if doomed */
+        rc = sr_line_out(line);
     if (line->sent != sent)
         mqtt->last_out_ms = sr_now_ms();
-    mqtt->busy--;
-    if (mqtt->doomed)
-        destroy(mqtt);
-    else if (rc || mosquitto_socket(line->client) < 0)
+    if (mqtt->freed)
+        return;
+    if (rc || mosquitto_socket(line->client) < 0)
         lose_by(mqtt, rc ? rc : MOSQ_ERR_CONN_LOST);
     else
         update_watch(mqtt);
@@ -293,7 +287,7 @@ static void on_message(struct mosquitto *client, void *arg,
     (void)client;
     if (message->qos > 0)
         mqtt->last_out_ms = sr_now_ms(); /* libmosquitto acknowledged it */
-    if (!mqtt->doomed && mqtt->events.received)
+    if (!mqtt->freed && mqtt->events.received)
         mqtt->events.received(mqtt->arg,
                               &(const struct sr_mqtt_link_message){
                                   .topic = message->topic,
@@ -302,7 +296,7 @@ static void on_message(struct mosquitto *client, void *arg,
                                   .qos = message->qos,
                                   .retained = message->retain,
                               });
-    else if (!mqtt->doomed)
+    else if (!mqtt->freed)
         mqtt->events.message(mqtt->arg, message->topic,
                              message->payload ? message->payload : "",
                              (size_t)message->payloadlen);
@@ -314,7 +308,7 @@ static void on_puback(struct mosquitto *client, void *arg, int message_id)
     struct sr_mqtt_link *mqtt = arg;
 
     (void)client;
-    if (!mqtt->doomed)
+    if (!mqtt->freed)
         mqtt->events.acked(mqtt->arg, message_id);
 }
 
@@ -324,7 +318,7 @@ static void on_suback(struct mosquitto *client, void *arg, int message_id, int c
     struct sr_mqtt_link *mqtt = arg;
 
     (void)client;
-    if (!mqtt->doomed)
+    if (!mqtt->freed)
         mqtt->events.subscribed(mqtt->arg, message_id, granted, count);
 }
 
@@ -513,6 +507,19 @@ int sr_mqtt_link_options_copy(const struct sr_mqtt_link_options *from,
     return rc;
 }
 
+static void destroy(void *object)
+{
+    struct sr_mqtt_link *mqtt = object;
+
+    if (mqtt->state == UP)
+        sr_line_flush(&mqtt->line); /* DISCONNECT */
+    close_connection(mqtt);
+    sr_deadline_release(&mqtt->deadline);
+    sr_deadline_release(&mqtt->ping);
+    sr_mqtt_link_options_release(&mqtt->options);
+    free(mqtt);
+}
+
 int sr_mqtt_link_new(struct sr_loop *loop, const struct sr_mqtt_link_options *options,
                      const struct sr_mqtt_link_events *events, void *arg,
                      struct sr_mqtt_link **ret_mqtt)
@@ -542,15 +549,6 @@ int sr_mqtt_link_new(struct sr_loop *loop, const struct sr_mqtt_link_options *op
     return 0;
 }
 
-static void destroy(struct sr_mqtt_link *mqtt)
-{
-    close_connection(mqtt);
-    sr_deadline_release(&mqtt->deadline);
-    sr_deadline_release(&mqtt->ping);
-    sr_mqtt_link_options_release(&mqtt->options);
-    free(mqtt);
-}
-
 void sr_mqtt_link_free(struct sr_mqtt_link *mqtt)
 {
     struct sr_sigpipe hold;
@@ -560,13 +558,12 @@ void sr_mqtt_link_free(struct sr_mqtt_link *mqtt)
     sr_sigpipe_hold(&hold);
     if (mqtt->state == UP)
         mosquitto_disconnect(mqtt->line.client);
-    if (mqtt->busy) {
-        mqtt->doomed = mqtt->line.stop = true;
-    } else {
-        if (mqtt->state == UP)
-            sr_line_flush(&mqtt->line);
-        destroy(mqtt);
-    }
+    mqtt->freed = mqtt->line.stop = true;
+    sr_deadline_clear(&mqtt->deadline);
+    sr_deadline_clear(&mqtt->ping);
+    sr_connect_abandon(mqtt->connect);
+    mqtt->connect = NULL;
+    sr_loop_bury(mqtt->loop, &mqtt->grave, destroy, mqtt);
     sr_sigpipe_release(&hold);
 }
 
@@ -614,7 +611,7 @@ static int sent(struct sr_mqtt_link *mqtt, int rc)
 int sr_mqtt_link_publish(struct sr_mqtt_link *mqtt, const char *topic,
                          const char *payload, size_t len, int qos, int *ret_message_id)
 {
-    if (mqtt->state != UP || mqtt->doomed || mqtt->drop_reason)
+    if (mqtt->state != UP || mqtt->freed || mqtt->drop_reason)
         return SR_E_STATE;
     if (len > SR_MQTT_PACKET_MAX)
         return SR_E_TOOBIG;
@@ -625,7 +622,7 @@ int sr_mqtt_link_publish(struct sr_mqtt_link *mqtt, const char *topic,
 int sr_mqtt_link_subscribe(struct sr_mqtt_link *mqtt, const char *const *topics,
                            int count, int qos, int *ret_message_id)
 {
-    if (mqtt->state != UP || mqtt->doomed || mqtt->drop_reason)
+    if (mqtt->state != UP || mqtt->freed || mqtt->drop_reason)
         return SR_E_STATE;
     return sent(mqtt, mosquitto_subscribe_multiple(
                           mqtt->line.client, ret_message_id, count,
@@ -652,5 +649,5 @@ int sr_mqtt_link_unsubscribe(struct sr_mqtt_link *mqtt, const char *topic)
 
 bool sr_mqtt_link_is_up(const struct sr_mqtt_link *mqtt)
 {
-    return mqtt->state == UP && !mqtt->doomed && !mqtt->drop_reason;
+    return mqtt->state == UP && !mqtt->freed && !mqtt->drop_reason;
 }

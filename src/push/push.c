@@ -29,7 +29,7 @@ struct line {
 
 struct sr_push {
     struct sr_push_config config;
-    struct sr_push *next;
+    struct sr_grave grave;
     struct sr_push_machine machine;
     struct sr_http *http;
     char *url, *check_url;
@@ -77,23 +77,25 @@ static void cancel(struct line *line)
     line->unsent = 0;
 }
 
-void sr_push_mute(struct sr_push *push)
+static void release(void *object)
 {
-    push->muted = true;
-    for (int i = 0; i < SR_PUSH_LINES; i++)
-        cancel(&push->lines[i]);
-    sr_deadline_clear(&push->due);
-}
+    struct sr_push *push = object;
 
-void sr_push_destroy(struct sr_push *push)
-{
-    sr_push_mute(push);
     sr_deadline_release(&push->due);
     sr_flood_release(&push->ignored);
     sr_push_machine_release(&push->machine);
     free(push->url);
     free(push->check_url);
     free(push);
+}
+
+void sr_push_destroy(struct sr_push *push)
+{
+    push->muted = true;
+    for (int i = 0; i < SR_PUSH_LINES; i++)
+        cancel(&push->lines[i]);
+    sr_deadline_clear(&push->due);
+    sr_loop_bury(push->config.loop, &push->grave, release, push);
 }
 
 /* --- requests ------------------------------------------------------------- */
@@ -512,11 +514,6 @@ void sr_push_set_times(struct sr_push *push, const struct sr_push_times *times)
 bool sr_push_started(const struct sr_push *push)
 {
     return push->machine.state != SR_PUSH_IDLE;
-}
-
-struct sr_push **sr_push_next(struct sr_push *push)
-{
-    return &push->next;
 }
 
 void *sr_push_owner(const struct sr_push *push)

@@ -20,12 +20,9 @@ struct sr_push_config {
 };
 
 int sr_push_make(const struct sr_push_config *config, struct sr_push **ret_push);
-/* Not from inside a callback: there, mute it first and destroy it later. */
+/* Nothing more is sent or dispatched, but what is being dispatched. From a callback, too: it is gone
+ * when the turn is over. */
 void sr_push_destroy(struct sr_push *push);
-/* Nothing more is sent or dispatched, but what is being dispatched. */
-void sr_push_mute(struct sr_push *push);
-/* For a list of pushes, whatever for; NULL at first. */
-struct sr_push **sr_push_next(struct sr_push *push);
 /* config.arg */
 void *sr_push_owner(const struct sr_push *push);
 /* Before it is started. */

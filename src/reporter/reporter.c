@@ -55,12 +55,12 @@ static void leave_outbox(struct sr_reporter *reporter)
         sr_outbox_sleep(reporter->config.outbox, false);
 }
 
-void sr_reporter_destroy(struct sr_reporter *reporter)
+static void release(void *object)
 {
+    struct sr_reporter *reporter = object;
+
     if (reporter->transport)
         reporter->transport->ops->free(reporter->transport);
-    if (!sr_reporter_is_over(reporter))
-        leave_outbox(reporter);
     sr_deadline_release(&reporter->wake);
     sr_payloads_release(&reporter->payloads);
     free(reporter->xid);
@@ -73,6 +73,13 @@ void sr_reporter_mute(struct sr_reporter *reporter)
     sr_core_mute(&reporter->core);
     sr_deadline_clear(&reporter->wake);
     leave_outbox(reporter);
+}
+
+void sr_reporter_destroy(struct sr_reporter *reporter)
+{
+    if (!sr_reporter_is_over(reporter))
+        sr_reporter_mute(reporter);
+    sr_loop_bury(reporter->config.loop, &reporter->grave, release, reporter);
 }
 
 static unsigned lesser(size_t a, size_t b)
@@ -401,11 +408,6 @@ void sr_reporter_stats(const struct sr_reporter *reporter,
     ret_stats->rows_on_disk = box.disk_rows;
     ret_stats->bytes_on_disk = box.disk_bytes;
     ret_stats->disk_fails = box.disk_fails;
-}
-
-struct sr_reporter **sr_reporter_next(struct sr_reporter *reporter)
-{
-    return &reporter->next;
 }
 
 void *sr_reporter_owner(const struct sr_reporter *reporter)

@@ -100,12 +100,10 @@ struct sr_reporter_config {
 
 int sr_reporter_make(const struct sr_reporter_config *config,
                      struct sr_reporter **ret_reporter);
-/* Not from inside a callback: there, mute it first and destroy it later. */
+/* From a callback, too: it is gone when the turn is over. */
 void sr_reporter_destroy(struct sr_reporter *reporter);
 /* Nothing more is sent or dispatched. */
 void sr_reporter_mute(struct sr_reporter *reporter);
-/* For a list of reporters, whatever for; NULL at first. */
-struct sr_reporter **sr_reporter_next(struct sr_reporter *reporter);
 /* config.arg */
 void *sr_reporter_owner(const struct sr_reporter *reporter);
 /* Starts, with the X-Id known. The transport is the reporter's from here on, whatever

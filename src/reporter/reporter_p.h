@@ -15,7 +15,7 @@
 struct sr_reporter {
     struct sr_reporter_config config;
     struct sr_transport *transport;
-    struct sr_reporter *next;
+    struct sr_grave grave;
     struct sr_core core;
     struct sr_deadline wake; /* as the machine said */
     uint64_t dice;

@@ -43,8 +43,7 @@ struct sr_socket {
     bool finished;  /* it has been sent */
     bool ended;     /* the peer's has come */
 
-    int busy;    /* inside an event */
-    bool doomed; /* freed from there */
+    struct sr_grave grave;
     char peer[HOST_MAX + 10];
     char curl_error[CURL_ERROR_SIZE];
     char error[HOST_MAX + 10 + CURL_ERROR_SIZE + 4];
@@ -102,8 +101,10 @@ void sr_socket_close(struct sr_socket *s)
     sr_queue_release(&s->queue);
 }
 
-static void destroy(struct sr_socket *s)
+static void destroy(void *object)
 {
+    struct sr_socket *s = object;
+
     sr_socket_close(s);
     sr_deadline_release(&s->again);
     sr_net_release(&s->net);
@@ -115,25 +116,8 @@ struct sr_socket *sr_socket_free(struct sr_socket *s)
     if (!s)
         return NULL;
     sr_socket_close(s);
-    if (s->busy)
-        s->doomed = true;
-    else
-        destroy(s);
+    sr_loop_bury(s->loop, &s->grave, destroy, s);
     return NULL;
-}
-
-/* Events stand between these two; false: `s` is gone. */
-static void enter(struct sr_socket *s)
-{
-    s->busy++;
-}
-
-static bool leave(struct sr_socket *s)
-{
-    if (--s->busy || !s->doomed)
-        return true;
-    destroy(s);
-    return false;
 }
 
 static void lose(struct sr_socket *s, int rc, const char *why)
@@ -239,13 +223,11 @@ static void receive(struct sr_socket *s)
 
 static void exchange(struct sr_socket *s, int events)
 {
-    enter(s);
     if (events & SR_READABLE)
         receive(s);
     if (s->state == UP && (events & SR_WRITABLE))
         flush(s);
-    if (leave(s))
-        update_watch(s);
+    update_watch(s);
 }
 
 static void on_again(void *arg)
@@ -296,13 +278,11 @@ static void on_multi(void *arg)
 
     if (s->state != CONNECTING || !sr_multi_next(&s->multi, &code))
         return;
-    enter(s);
     if (code)
         lose_by(s, code);
     else
         connected(s);
-    if (leave(s))
-        update_watch(s);
+    update_watch(s);
 }
 
 static bool is_host(const char *host)
@@ -356,7 +336,7 @@ int sr_socket_connect(struct sr_socket *s, const char *host, uint16_t port, bool
 
     if (!s || !host || !port || !is_host(host))
         return SR_E_INVAL;
-    if (s->state != CLOSED || s->doomed)
+    if (s->state != CLOSED)
         return SR_E_STATE;
     ipv6 = strchr(host, ':') != NULL;
     snprintf(s->peer, sizeof s->peer, "%s%s%s:%u", ipv6 ? "[" : "", host,

@@ -108,9 +108,10 @@ struct sr_outbox {
     uint64_t retry_ms, retry_pause_ms; /* boot clock */
     uint64_t make_room_ms; /* rows on disk gave way in vain: not again before that */
     bool disk_fails, disk_told;
-    char disk_text[512];     /* why; "" */
-    char recovery_note[256]; /* of a disk that was opened late; "" once it is told */
-    char not_kept[512];      /* why a row is not in the quarantine file; "" */
+    char disk_text[512]; /* why; "" */
+    char recovery_note
+        [SR_STORE_NOTE]; /* of a disk that was opened late; "" once it is told */
+    char not_kept[512];  /* why a row is not in the quarantine file; "" */
     struct sr_quarantine_cost pushed; /* out of it; both since that was asked for */
 
     struct told *due, **due_end; /* fates to tell */

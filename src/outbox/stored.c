@@ -438,7 +438,7 @@ void sr_box_try_disk(struct sr_outbox *box, bool now)
     else if (open_store(box, &recovery, why, sizeof why))
         sr_box_disk_failed(box, why);
     else
-        memcpy(box->recovery_note, recovery.note, sizeof recovery.note);
+        snprintf(box->recovery_note, sizeof box->recovery_note, "%s", recovery.note);
 }
 
 void sr_outbox_retry_disk(struct sr_outbox *box)

@@ -62,6 +62,8 @@ struct sr_entry {
 };
 enum { SR_STORE_ROW_MAX = 256 * 1024, SR_STORE_CHANNEL_MAX = 640 };
 
+enum { SR_STORE_NOTE = 320 };
+
 /* What opening found, for the log and the caller's counters. */
 struct sr_store_recovery {
     uint64_t rows;      /* live */
@@ -72,8 +74,8 @@ struct sr_store_recovery {
     unsigned files_damaged; /* set aside under the name *.damaged */
     unsigned files_later;   /* of a later version: left as they are */
     uint64_t records_later; /* the same in other files */
-    char note
-        [320]; /* all that, and the first damage: file, offset, reason; "" if none */
+    /* All that, and the first damage: file, offset, reason; "" if none. */
+    char note[SR_STORE_NOTE];
 };
 
 /* Opens the log in `dir`, which is made if only its last part is missing. Never fails for

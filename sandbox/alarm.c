@@ -177,7 +177,8 @@ static void change_list(struct sb_rest *rest, const struct sb_call *call,
     const char *status;
 
     json_object_set(patch, "status", json_object_get(call->body, "status"));
-    if (is_status_only(call->body, reply) && check_words(patch, reply)) {
+    if (sb_document_is_chosen(call, args, reply) && is_status_only(call->body, reply) &&
+        check_words(patch, reply)) {
         status = sb_json_text(patch, "status");
         sb_select_text(&select, "status = ?", status);
         sb_select_text(&select, ", body = json_set(body, '$.status', ?) WHERE 1",

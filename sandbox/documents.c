@@ -491,19 +491,20 @@ void sb_document_delete(struct sb_rest *rest, const struct sb_call *call,
 
 /* The platform's parameters by which documents are chosen: without any, all would go. Nobody means
  * that by leaving them away. */
-static bool is_chosen(const struct sb_call *call, const struct sb_args *args,
-                      struct sb_reply *reply)
+bool sb_document_is_chosen(const struct sb_call *call, const struct sb_args *args,
+                           struct sb_reply *reply)
 {
     for (size_t i = 0; i < args->n_query; i++)
         if (strncmp(args->query[i].name, "withSource", 10) != 0)
             return true;
     sb_reply_error(reply, 400, "general",
                    "%s %s needs one of the parameters `%s`, `dateFrom`, "
-                   "`dateTo`: without any it would delete all",
+                   "`dateTo`: without any it would %s all",
                    call->method, call->path,
                    strcmp(call->path, "/devicecontrol/operations")
                        ? "source`, `type"
-                       : "deviceId`, `status");
+                       : "deviceId`, `status",
+                   strcmp(call->method, "PUT") ? "delete" : "change");
     return false;
 }
 
@@ -516,7 +517,7 @@ void sb_document_delete_list(struct sb_rest *rest, const struct sb_call *call,
     sqlite3_stmt *query = NULL;
 
     if (sb_operator_only(call, resources[kind], reply) &&
-        is_chosen(call, args, reply) &&
+        sb_document_is_chosen(call, args, reply) &&
         sb_document_select(call, args, kind, &select, reply)) {
         query = sb_select_query(rest->store, &select, sql[kind], "");
         if (query && sqlite3_step(query) == SQLITE_DONE)

@@ -61,6 +61,9 @@ void sb_document_list(struct sb_rest *rest, const struct sb_call *call,
 void sb_document_delete(struct sb_rest *rest, const struct sb_call *call,
                         const struct sb_args *args, enum sb_kind kind,
                         struct sb_reply *reply);
+/* Does the query choose any? Without, all would be deleted or changed: an error. */
+bool sb_document_is_chosen(const struct sb_call *call, const struct sb_args *args,
+                           struct sb_reply *reply);
 /* Everything the query names; operators only. */
 void sb_document_delete_list(struct sb_rest *rest, const struct sb_call *call,
                              const struct sb_args *args, enum sb_kind kind,

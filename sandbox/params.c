@@ -268,6 +268,8 @@ static const char *wrong_name(const struct sb_param *param, const struct sb_args
         return "is no parameter of";
     if (!(param->served & method))
         return "is not supported by the sandbox with";
+    if (!*args->query[i].value) /* it chooses nothing, and what is meant nobody knows */
+        return "is empty in";
     return is_repeated(args, i) ? "is there more than once in" : NULL;
 }
 

@@ -589,8 +589,8 @@ static void alarms_are_filtered_counted_and_cleared(void **state)
     op(fx, "GET /alarm/alarms?status=CLEARED", NULL);
     assert_string_equal(at(fx, "alarms.0.status"), "CLEARED");
 
-    assert_int_equal(gw(fx, "PUT /alarm/alarms", "{}"), 422);
-    assert_int_equal(gw(fx, "PUT /alarm/alarms", "{\"status\":\"GONE\"}"), 422);
+    assert_int_equal(gw(fx, "PUT /alarm/alarms?type=a", "{}"), 422);
+    assert_int_equal(gw(fx, "PUT /alarm/alarms?type=a", "{\"status\":\"GONE\"}"), 422);
     assert_int_equal(gw(fx, "POST /alarm/alarms",
                         alarm_json(mo, "a", "2026-01-01T00:00:00Z", "BAD")),
                      422);
@@ -778,7 +778,7 @@ static void what_would_be_ignored_deletes_and_changes_nothing(void **state)
         { "/devicecontrol/operations", "operations"  },
     };
     static const char *const filters[] = { "createdBy=x", "createdTo=2026-01-01",
-                                           "type=a&pageSize=1" };
+                                           "type=a&pageSize=1", "type=", "source=" };
     struct fixture *fx = *state;
     long long mo = make_agent(fx, &fx->gw);
     size_t i, k;
@@ -790,7 +790,7 @@ static void what_would_be_ignored_deletes_and_changes_nothing(void **state)
     gw(fx, "POST /alarm/alarms", alarm_json(mo, "a", "2026-01-01T00:00:00Z", "MAJOR"));
     gw(fx, "POST /devicecontrol/operations", say("{\"deviceId\":\"%lld\"}", mo));
     for (i = 0; i < 4; i++) {
-        for (k = 0; k < 3; k++)
+        for (k = 0; k < 5; k++)
             expect_refused(fx, say("DELETE %s?%s", lists[i][0], filters[k]), NULL, "`");
         expect_refused(fx, say("DELETE %s", lists[i][0]), NULL,
                        i == 3 ? "needs one of the parameters `deviceId`, `status`"
@@ -800,6 +800,14 @@ static void what_would_be_ignored_deletes_and_changes_nothing(void **state)
     }
     expect_refused(fx, "DELETE /event/events?withSourceDevices=true", NULL,
                    "it would delete all");
+    expect_refused(fx, "PUT /alarm/alarms", "{\"status\":\"CLEARED\"}",
+                   "without any it would change all");
+    expect_refused(fx, "PUT /alarm/alarms?withSourceDevices=true",
+                   "{\"status\":\"CLEARED\"}", "without any it would change all");
+    expect_refused(fx, "PUT /alarm/alarms?type=", "{\"status\":\"CLEARED\"}",
+                   "`type` is empty in PUT /alarm/alarms");
+    op(fx, "GET /alarm/alarms?status=CLEARED", NULL);
+    assert_int_equal(count(fx, "alarms"), 0);
     expect_refused(fx, "PUT /alarm/alarms?kind=a", "{\"status\":\"CLEARED\"}",
                    "`kind` is no parameter of PUT /alarm/alarms");
     assert_int_equal(op(fx, "PUT /alarm/alarms?type=a",

@@ -124,7 +124,7 @@ static void what_memory_forgets_keeps_its_channel_on_disk(void **state)
 {
     struct place *place = *state;
     struct sr_outbox *box = open_box(place, 8192);
-    char name[16], row[16], expected[40];
+    char name[24], row[24], expected[64];
 
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof name, "child-%d", i);
@@ -158,7 +158,7 @@ static void who_asks_which_row_it_is_sees_its_channel(void **state)
 static void at_the_bound_of_channels_a_row_is_refused(void **state)
 {
     struct sr_outbox *box = box_of(400000);
-    char name[16];
+    char name[24];
     int rc = 0, i = 0;
 
     (void)state;
@@ -176,7 +176,7 @@ static void at_the_bound_of_channels_a_row_is_refused(void **state)
 static void a_row_that_is_refused_leaves_no_channel_behind(void **state)
 {
     struct sr_outbox *box = box_of(1);
-    char name[16];
+    char name[24];
 
     (void)state;
     sr_outbox_set_policy(box, SR_CLASS_VOLATILE, SR_REFUSE);

@@ -123,7 +123,7 @@ static const char *payload_of(unsigned i)
 /* All rows that have arrived from the i-th payload on: "<channel>:<row> ". */
 static const char *rows_from(unsigned i)
 {
-    static char text[65536];
+    static char text[1 << 20];
 
     text[0] = '\0';
     for (; i < arrived(); i++)
@@ -397,6 +397,43 @@ static void a_stored_row_too_large_is_set_aside_in_the_quarantine_file(void **st
     free(row);
 }
 
+/* As after the end of the process. */
+static void restart(void)
+{
+    struct fixture *fx = world.fx;
+
+    fx->agent = sr_agent_free(fx->agent);
+    make_agent(fx, fx->http ? scripted_http_port(fx->http) : 9);
+    assert_int_equal(sr_agent_set(fx->agent, "linger", "20"), 0);
+    assert_int_equal(sr_agent_open_outbox(fx->agent, world.dir), 0);
+}
+
+/* A list of packages may be most of it. */
+static void what_an_earlier_run_left_goes_on_its_channel(void **state)
+{
+    size_t most = most_on_a();
+    char *row = row_of(most), *expected = malloc(most + 32);
+
+    (void)state;
+    begin_without_a_reporter();
+    open_outbox();
+    send_well(world.a, SR_PRIO_BUF, "1");
+    send_well(world.a, SR_PRIO_BUF, row);
+    send_well(world.b, SR_PRIO_BUF, "2");
+    restart();
+    make_the_reporter();
+    assert_int_equal(sr_agent_channel(world.fx->agent,
+                                      world.is->subject->protocol->name, "c", &world.b),
+                     0);
+    send_well(world.b, SR_PRIO_BUF, "3");
+    go();
+    run_until(world.fx->agent, stats_of(world.fx).rows_acked == 4);
+    sprintf(expected, "a:1 a:%s b:2 c:3 ", row);
+    assert_string_equal(rows_from(0), expected);
+    free(row);
+    free(expected);
+}
+
 /* --- all of them -------------------------------------------------------------------- */
 
 #define TEST(test)                           \
@@ -415,6 +452,7 @@ int main(void)
         TEST(the_largest_row_arrives_and_a_larger_one_is_refused_by_name),
         TEST(a_row_too_large_for_the_reporter_that_comes_is_set_aside),
         TEST(a_stored_row_too_large_is_set_aside_in_the_quarantine_file),
+        TEST(what_an_earlier_run_left_goes_on_its_channel),
     };
     enum { EACH = sizeof each / sizeof *each };
     struct combination combinations[16];

@@ -221,5 +221,6 @@ void sr_channels_release(struct sr_channels *channels)
         free(channels->at[i]);
     }
     free(channels->at);
+    free(channels->rested);
     *channels = (struct sr_channels){ 0 };
 }

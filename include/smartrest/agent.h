@@ -241,7 +241,7 @@ SR_API int sr_agent_on_xmessage(struct sr_agent *agent, const char *xid, uint32_
 /* The same for rows from any origin: a protocol, and a name as in sr_agent_channel() (NULL: the agent's own
  * collection). A row with the same message id from another origin is another row: its handler is not
  * called. `id`: text of 1 to 255 bytes; in SmartREST 1.0 a decimal number. Returns 0; SR_E_NOTFOUND, no
- * such protocol; SR_E_INVAL, no name or id of it; SR_E_NOMEM. sr_agent_error() has the sentence.
+ * such protocol; SR_E_INVAL, NULL, or no name or id of it; SR_E_NOMEM. sr_agent_error() has the sentence.
  * By MQTT rows of an origin arrive if this is called before the reporter is started. */
 SR_API int sr_agent_on_origin(struct sr_agent *agent, const char *protocol,
                               const char *name, const char *id, sr_message_fn fn,

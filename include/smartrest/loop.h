@@ -44,7 +44,7 @@ SR_API void sr_loop_stop(struct sr_loop *loop);
 /* A host with a loop of its own, in place of sr_loop_run(): wait until the descriptor is
  * readable or the time is over, then dispatch; ask anew each time. See sr_agent_fd(). */
 SR_API int sr_loop_fd(const struct sr_loop *loop);
-/* Milliseconds, 0 for at once, -1 for as long as you like. */
+/* Milliseconds, 0 for at once, -1 for as long as you like (and for NULL). */
 SR_API int sr_loop_timeout(struct sr_loop *loop);
 /* Runs what is due and returns without waiting. Returns 0; SR_E_STOPPED once after
  * sr_loop_stop(); SR_E_INVAL and SR_E_STATE as sr_loop_run(). */

@@ -210,7 +210,7 @@ struct sr_outbox_visitor {
     void *arg;                                                 /* for both */
 };
 /* Reads all files of an outbox, oldest first, the quarantine file last. Changes nothing; an agent
- * may be running on it. Returns 0; SR_E_IO, SR_E_NOTFOUND (no such directory, or no outbox in
+ * may be running on it. `visitor` NULL: nobody is told. Returns 0; SR_E_INVAL; SR_E_IO, SR_E_NOTFOUND (no such directory, or no outbox in
  * it), SR_E_NOMEM, or what the visitor returned. `why` (NULL is fine) has a sentence then. */
 SR_API int sr_outbox_scan(const char *dir, const struct sr_outbox_visitor *visitor,
                           char *why, size_t why_size);

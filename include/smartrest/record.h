@@ -89,7 +89,7 @@ SR_API void sr_parser_release(struct sr_parser *parser);
 
 /* Reads the next row. *ret_record is the parser's: valid until the next call
  * for this parser.
- * Returns 0; SR_E_END when no row is left; SR_E_SYNTAX for a malformed row (see
+ * Returns 0; SR_E_INVAL (NULL); SR_E_END when no row is left; SR_E_SYNTAX for a malformed row (see
  * sr_parser_error_offset()); SR_E_NOMEM. After either of these the next call goes
  * on with the row behind. */
 SR_API int sr_parser_next(struct sr_parser *parser, struct sr_record **ret_record);
@@ -104,7 +104,7 @@ SR_API size_t sr_parser_error_offset(const struct sr_parser *parser);
 /* --- record ------------------------------------------------------------ */
 
 /* A record by itself, outside a parser: a copy that the caller owns.
- * Returns 0 or SR_E_NOMEM. */
+ * Returns 0, SR_E_INVAL (NULL) or SR_E_NOMEM. */
 SR_API int sr_record_copy(const struct sr_record *record, struct sr_record **ret_copy);
 /* Accepts NULL. Not for the records of a parser. */
 SR_API void sr_record_free(struct sr_record *record);

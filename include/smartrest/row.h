@@ -47,7 +47,8 @@ SR_API void sr_row_release(struct sr_row *row);
 SR_API void sr_row_start(struct sr_row *row, unsigned id);
 
 /* Each appends one value, to the row begun last; without one, the value is the
- * first of a row. `text` NULL is an empty value. */
+ * first of a row. `text` NULL is an empty value; `bytes` NULL, unless `len` is 0, the row's error
+ * SR_E_INVAL. */
 SR_API void sr_row_string(struct sr_row *row, const char *text);
 SR_API void sr_row_bytes(struct sr_row *row, const char *bytes, size_t len);
 SR_API void sr_row_int(struct sr_row *row, int64_t number);

@@ -9,7 +9,11 @@
  *     sr_push_new           operations for an agent that reports by HTTP
  *     sr_agent_loop         until sr_agent_stop
  *     sr_agent_free         and everything that was made for it
- */
+ *
+ * NULL, in all headers: a function that needs an object, a text, a function to call or a place for
+ * its result, and gets NULL, returns SR_E_INVAL; one that returns no error does nothing, and returns
+ * 0, false, NULL, or "" as a text. What frees accepts NULL. Where NULL has a meaning, the
+ * function says so. */
 #ifndef SMARTREST_SMARTREST_H
 #define SMARTREST_SMARTREST_H
 

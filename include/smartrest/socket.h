@@ -69,7 +69,7 @@ SR_API size_t sr_socket_queued(const struct sr_socket *socket);
 SR_API void sr_socket_pause(struct sr_socket *socket, bool paused);
 
 /* Tells the peer, behind what is queued, that nothing more is sent; receiving goes on.
- * Returns 0; SR_E_STATE without connection and with TLS, which has no such thing. */
+ * Returns 0; SR_E_INVAL; SR_E_STATE without connection and with TLS, which has no such thing. */
 SR_API int sr_socket_finish(struct sr_socket *socket);
 
 /* Ends the attempt or the connection at once; `down` is not called, what is queued is lost.

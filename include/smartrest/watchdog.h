@@ -30,7 +30,7 @@ struct sr_watchdog;
 /* Reads the environment, says READY=1, and from now on kicks by a timer of `agent`.
  * `agent` NULL: no timer, the caller kicks. On success *ret_watchdog is the caller's, to
  * be freed before the agent; on failure it is untouched, and sr_agent_error() says more.
- * Returns 0; SR_E_INVAL, NOTIFY_SOCKET or WATCHDOG_USEC cannot be understood; SR_E_IO, no
+ * Returns 0; SR_E_INVAL, no place for the result, or NOTIFY_SOCKET or WATCHDOG_USEC cannot be understood; SR_E_IO, no
  * socket could be made; SR_E_NOMEM. Nobody listening is no failure: it is logged. Loop
  * thread. */
 SR_API int sr_watchdog_new(struct sr_agent *agent, struct sr_watchdog **ret_watchdog);

@@ -21,8 +21,11 @@ static bool is_own(const struct sr_protocol *protocol, const char *name)
 int sr_agent_find_protocol(struct sr_agent *agent, const char *protocol,
                            const char *name, const struct sr_protocol **ret_protocol)
 {
-    int rc = find(agent, protocol, ret_protocol);
+    int rc;
 
+    if (!protocol)
+        return sr_agent_fail(agent, SR_E_INVAL, "no protocol of a channel was named");
+    rc = find(agent, protocol, ret_protocol);
     if (rc || is_own(*ret_protocol, name) ||
         (name && (*ret_protocol)->valid(name, strlen(name))))
         return rc;

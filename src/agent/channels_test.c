@@ -76,7 +76,7 @@ static void what_is_no_channel_is_said(void **state)
     assert_int_equal(sr_agent_channel(fx->agent, "smartrest9", "a", &number),
                      SR_E_NOTFOUND);
     says(fx, "there is no protocol 'smartrest9'");
-    assert_int_equal(sr_agent_channel(fx->agent, NULL, "a", &number), SR_E_NOTFOUND);
+    assert_int_equal(sr_agent_channel(fx->agent, NULL, "a", &number), SR_E_INVAL);
     assert_int_equal(sr_agent_channel(fx->agent, "smartrest1", "a b", &number),
                      SR_E_INVAL);
     says(fx, "'a b' is no name of a channel of smartrest1");

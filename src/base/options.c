@@ -281,9 +281,12 @@ static void name_credentials(struct sr_options *o)
 
 int sr_options_parse(struct sr_options *options, int argc, char **argv)
 {
-    struct reading reading = { options, base_name(argc > 0 ? argv[0] : NULL), argv, 0 };
+    struct reading reading = { options, NULL, argv, 0 };
     int rc;
 
+    if (!options || (!argv && argc > 0))
+        return SR_E_INVAL;
+    reading.program = base_name(argc > 0 ? argv[0] : NULL);
     preset(options);
     rc = argc > 0 ? take_options(&reading, argc) : 0;
     if (rc == 0)

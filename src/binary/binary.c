@@ -159,21 +159,26 @@ struct sr_binary *sr_binary_free(struct sr_binary *b)
 
 void sr_binary_set_max(struct sr_binary *b, uint64_t max)
 {
-    b->max = max;
+    if (b)
+        b->max = max;
 }
 
 void sr_binary_set_retries(struct sr_binary *b, unsigned retries)
 {
-    b->retries = retries;
+    if (b)
+        b->retries = retries;
 }
 
 void sr_binary_set_stall(struct sr_binary *b, unsigned seconds)
 {
-    b->stall_s = seconds;
+    if (b)
+        b->stall_s = seconds;
 }
 
 void sr_binary_on_progress(struct sr_binary *b, sr_binary_progress_fn fn, void *arg)
 {
+    if (!b)
+        return;
     b->progress = fn;
     b->progress_arg = arg;
 }
@@ -414,7 +419,7 @@ int sr_binary_post_file(struct sr_binary *b, const char *name, const char *type,
     const struct sr_http_part content = { .file = path };
     struct stat info;
 
-    if (!path)
+    if (!b || !name || !path || !fn)
         return SR_E_INVAL;
     if (stat(path, &info) || !S_ISREG(info.st_mode))
         return SR_E_IO;

@@ -170,12 +170,16 @@ void sr_loop_wake(struct sr_loop *loop)
 
 void sr_loop_stop(struct sr_loop *loop)
 {
+    if (!loop)
+        return;
     atomic_store(&loop->stop, true);
     uv_async_send(&loop->wake);
 }
 
 int sr_loop_timeout(struct sr_loop *loop)
 {
+    if (!loop)
+        return -1;
     if (loop->dirty || atomic_load(&loop->stop))
         return 0;
     uv_update_time(&loop->uv);

@@ -52,7 +52,7 @@ int sr_loop_run(struct sr_loop *loop)
 
 int sr_loop_fd(const struct sr_loop *loop)
 {
-    return uv_backend_fd(&loop->uv);
+    return loop ? uv_backend_fd(&loop->uv) : SR_E_INVAL;
 }
 
 int sr_loop_dispatch(struct sr_loop *loop)

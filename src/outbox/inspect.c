@@ -657,6 +657,8 @@ int sr_outbox_scan(const char *dir, const struct sr_outbox_visitor *visitor, cha
     int rc;
 
     say(&scan, 0, "%s", "");
+    if (!dir)
+        return say(&scan, SR_E_INVAL, "%s", "no directory was given: NULL");
     rc = scan_all(&scan);
     if (rc == SR_E_NOMEM)
         say(&scan, rc, "%s", sr_strerror(rc));

@@ -497,6 +497,8 @@ bool sr_push_is_sleeping(const struct sr_push *push)
 
 void sr_push_stats(const struct sr_push *push, struct sr_push_stats *ret_stats)
 {
+    if (!ret_stats)
+        return;
     if (!push) {
         *ret_stats = (struct sr_push_stats){ 0 };
         return;

@@ -396,8 +396,10 @@ static bool put_row(struct sr_row *row, struct scan *scan)
 void sr_row_vformat(struct sr_row *row, const char *format, va_list args)
 {
     struct scan scan = { .at = format };
-    bool ok = !row->error;
+    bool ok = row && !row->error;
 
+    if (!row)
+        return;
     if (!format) {
         sr_row_fail(row, SR_E_INVAL);
         return;

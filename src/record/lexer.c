@@ -108,6 +108,10 @@ static inline size_t next_stop(struct sr_lexer *lexer, size_t pos)
 
 void sr_lexer_init(struct sr_lexer *lexer, const char *text, size_t len)
 {
+    if (!lexer)
+        return;
+    if (!text)
+        len = 0;
     *lexer = (struct sr_lexer){ .text = len ? text : "", .len = len };
     lexer->block = (size_t)-BLOCK; /* no byte of the text is in there */
 }
@@ -277,8 +281,11 @@ static inline bool short_value(struct sr_lexer *lexer, uint64_t stops,
 
 enum sr_token sr_lexer_next(struct sr_lexer *lexer, struct sr_span *ret_span)
 {
-    uint64_t stops = stops_at(lexer);
+    uint64_t stops;
 
+    if (!lexer || !ret_span)
+        return SR_TOKEN_END;
+    stops = stops_at(lexer);
     if (!stops)
         return any_token(lexer, ret_span);
     if (!lexer->value_due && lexer->text[lexer->pos] == '\n') {

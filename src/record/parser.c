@@ -10,12 +10,16 @@
 
 void sr_parser_init(struct sr_parser *parser, const char *text, size_t len)
 {
+    if (!parser)
+        return;
     *parser = (struct sr_parser){ .record = NULL };
     sr_lexer_init(&parser->lexer, text, len);
 }
 
 void sr_parser_release(struct sr_parser *parser)
 {
+    if (!parser)
+        return;
     if (parser->record) {
         free(parser->record->values);
         free(parser->record->scratch);
@@ -97,11 +101,15 @@ static int read_row(struct sr_lexer *lexer, struct sr_record *record)
 
 int sr_parser_next(struct sr_parser *parser, struct sr_record **ret_record)
 {
-    struct sr_span spare, *slot = first_slot(parser);
-    size_t line = parser->line + 1;
+    struct sr_span spare, *slot;
     enum sr_token token;
+    size_t line;
     int rc;
 
+    if (!parser || !ret_record)
+        return SR_E_INVAL;
+    slot = first_slot(parser);
+    line = parser->line + 1;
     while ((token = sr_lexer_next(&parser->lexer, slot ? slot : &spare)) ==
            SR_TOKEN_NEWLINE)
         line++;
@@ -118,12 +126,12 @@ int sr_parser_next(struct sr_parser *parser, struct sr_record **ret_record)
 
 size_t sr_parser_line(const struct sr_parser *parser)
 {
-    return parser->line;
+    return parser ? parser->line : 0;
 }
 
 size_t sr_parser_error_offset(const struct sr_parser *parser)
 {
-    return parser->lexer.error;
+    return parser ? parser->lexer.error : 0;
 }
 
 /* --- record ------------------------------------------------------------ */
@@ -131,10 +139,14 @@ size_t sr_parser_error_offset(const struct sr_parser *parser)
 /* One block: the record, its values, its row, its scratch. */
 int sr_record_copy(const struct sr_record *record, struct sr_record **ret_copy)
 {
-    size_t values = record->size * sizeof *record->values;
-    struct sr_record *copy = malloc(sizeof *copy + values + 2 * record->len + 1);
+    struct sr_record *copy;
+    size_t values;
     char *row;
 
+    if (!record || !ret_copy)
+        return SR_E_INVAL;
+    values = record->size * sizeof *record->values;
+    copy = malloc(sizeof *copy + values + 2 * record->len + 1);
     if (!copy)
         return SR_E_NOMEM;
     row = (char *)(copy + 1) + values;
@@ -154,7 +166,7 @@ void sr_record_free(struct sr_record *record)
 
 size_t sr_record_size(const struct sr_record *record)
 {
-    return record->size;
+    return record ? record->size : 0;
 }
 
 /* The bytes of a value as they stand in the row. */
@@ -206,7 +218,7 @@ const char *sr_record_value(struct sr_record *record, size_t i)
     size_t len;
     char *to;
 
-    if (i >= record->size || !need_scratch(record))
+    if (!record || i >= record->size || !need_scratch(record))
         return "";
     span = &record->values[i];
     len = span->len;
@@ -238,7 +250,9 @@ const char *sr_record_bytes(struct sr_record *record, size_t i, size_t *ret_len)
 {
     const struct sr_span *span;
 
-    if (i >= record->size) {
+    if (!ret_len)
+        return NULL;
+    if (!record || i >= record->size) {
         *ret_len = 0;
         return NULL;
     }
@@ -253,7 +267,7 @@ enum sr_type sr_record_type(const struct sr_record *record, size_t i)
 {
     const struct sr_span *span;
 
-    if (i >= record->size)
+    if (!record || i >= record->size)
         return SR_NONE;
     span = &record->values[i];
     return span->quoted ? SR_STRING : sr_number_type(raw(record, span), span->len);
@@ -263,6 +277,8 @@ enum sr_type sr_record_type(const struct sr_record *record, size_t i)
  * escaped or not. */
 int sr_record_uint(struct sr_record *record, size_t i, uint64_t *ret_number)
 {
+    if (!record || !ret_number)
+        return SR_E_INVAL;
     if (i >= record->size)
         return SR_E_NOTFOUND;
     return sr_number_read_uint(raw(record, &record->values[i]), record->values[i].len,
@@ -271,6 +287,8 @@ int sr_record_uint(struct sr_record *record, size_t i, uint64_t *ret_number)
 
 int sr_record_int(struct sr_record *record, size_t i, int64_t *ret_number)
 {
+    if (!record || !ret_number)
+        return SR_E_INVAL;
     if (i >= record->size)
         return SR_E_NOTFOUND;
     return sr_number_read_int(raw(record, &record->values[i]), record->values[i].len,
@@ -279,6 +297,8 @@ int sr_record_int(struct sr_record *record, size_t i, int64_t *ret_number)
 
 int sr_record_double(struct sr_record *record, size_t i, double *ret_number)
 {
+    if (!record || !ret_number)
+        return SR_E_INVAL;
     if (i >= record->size)
         return SR_E_NOTFOUND;
     return sr_number_read_double(raw(record, &record->values[i]), record->values[i].len,
@@ -288,6 +308,8 @@ int sr_record_double(struct sr_record *record, size_t i, double *ret_number)
 void sr_record_range(const struct sr_record *record, size_t *ret_offset,
                      size_t *ret_len)
 {
-    *ret_offset = record->offset;
-    *ret_len = record->len;
+    if (ret_offset)
+        *ret_offset = record ? record->offset : 0;
+    if (ret_len)
+        *ret_len = record ? record->len : 0;
 }

@@ -15,34 +15,39 @@
 
 void sr_row_init(struct sr_row *row, size_t limit)
 {
-    *row = (struct sr_row){ .limit = limit };
+    if (row)
+        *row = (struct sr_row){ .limit = limit };
 }
 
 void sr_row_clear(struct sr_row *row)
 {
+    if (!row)
+        return;
     row->len = 0;
     row->error = 0;
 }
 
 void sr_row_release(struct sr_row *row)
 {
+    if (!row)
+        return;
     free(row->data);
     sr_row_init(row, row->limit);
 }
 
 int sr_row_error(const struct sr_row *row)
 {
-    return row->error;
+    return row ? row->error : SR_E_INVAL;
 }
 
 const char *sr_row_text(const struct sr_row *row)
 {
-    return row->error || row->len == 0 ? "" : row->data;
+    return !row || row->error || row->len == 0 ? "" : row->data;
 }
 
 size_t sr_row_len(const struct sr_row *row)
 {
-    return row->error ? 0 : row->len;
+    return !row || row->error ? 0 : row->len;
 }
 
 bool sr_row_fail(struct sr_row *row, int error)
@@ -194,6 +199,8 @@ static void end_value(struct sr_row *row, size_t start)
 
 void sr_row_start(struct sr_row *row, unsigned id)
 {
+    if (!row)
+        return;
     if (row->len > 0)
         sr_row_append(row, "\n", 1);
     sr_row_print(row, "%u", id);
@@ -206,20 +213,31 @@ void sr_row_string(struct sr_row *row, const char *text)
 
 void sr_row_bytes(struct sr_row *row, const char *bytes, size_t len)
 {
-    size_t start = begin_value(row);
+    size_t start;
 
+    if (!row)
+        return;
+    if (!bytes && len) {
+        sr_row_fail(row, SR_E_INVAL);
+        return;
+    }
+    start = begin_value(row);
     sr_row_append(row, bytes, len);
     end_value(row, start);
 }
 
 void sr_row_int(struct sr_row *row, int64_t number)
 {
+    if (!row)
+        return;
     begin_value(row);
     sr_row_print(row, "%" PRId64, number);
 }
 
 void sr_row_uint(struct sr_row *row, uint64_t number)
 {
+    if (!row)
+        return;
     begin_value(row);
     sr_row_print(row, "%" PRIu64, number);
 }
@@ -228,6 +246,8 @@ void sr_row_double(struct sr_row *row, double number)
 {
     char text[SR_NUMBER_MAX];
 
+    if (!row)
+        return;
     if (!isfinite(number)) {
         sr_row_fail(row, SR_E_INVAL);
         return;
@@ -290,8 +310,11 @@ bool sr_row_append_json(struct sr_row *row, const char *text)
 
 void sr_row_json(struct sr_row *row, const char *text)
 {
-    size_t start = begin_value(row);
+    size_t start;
 
+    if (!row)
+        return;
+    start = begin_value(row);
     sr_row_append_json(row, text ? text : "");
     end_value(row, start);
 }

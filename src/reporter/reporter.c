@@ -389,6 +389,8 @@ void sr_reporter_stats(const struct sr_reporter *reporter,
 {
     struct sr_outbox_stats box;
 
+    if (!ret_stats)
+        return;
     if (!reporter) {
         *ret_stats = (struct sr_reporter_stats){ 0 };
         return;

@@ -369,17 +369,18 @@ int sr_socket_send(struct sr_socket *s, const void *bytes, size_t len)
 
 void sr_socket_set_send_max(struct sr_socket *s, size_t max)
 {
-    s->send_max = max;
+    if (s)
+        s->send_max = max;
 }
 
 size_t sr_socket_queued(const struct sr_socket *s)
 {
-    return s->queue.len;
+    return s ? s->queue.len : 0;
 }
 
 void sr_socket_pause(struct sr_socket *s, bool paused)
 {
-    if (s->state == CLOSED || s->paused == paused)
+    if (!s || s->state == CLOSED || s->paused == paused)
         return;
     s->paused = paused;
     if (!paused && s->state == UP)
@@ -389,7 +390,9 @@ void sr_socket_pause(struct sr_socket *s, bool paused)
 
 int sr_socket_finish(struct sr_socket *s)
 {
-    if (!s || s->state == CLOSED || s->tls)
+    if (!s)
+        return SR_E_INVAL;
+    if (s->state == CLOSED || s->tls)
         return SR_E_STATE;
     s->finishing = true;
     update_watch(s);

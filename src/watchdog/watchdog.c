@@ -65,10 +65,13 @@ static int explain(struct sr_agent *agent, int rc, const char *wrong)
 
 int sr_watchdog_new(struct sr_agent *agent, struct sr_watchdog **ret_watchdog)
 {
-    struct sr_watchdog *wd = calloc(1, sizeof *wd);
     const char *wrong = NULL;
+    struct sr_watchdog *wd;
     int rc;
 
+    if (!ret_watchdog)
+        return explain(agent, SR_E_INVAL, "no place for it: NULL");
+    wd = calloc(1, sizeof *wd);
     if (!wd)
         return explain(agent, SR_E_NOMEM, "out of memory");
     rc = sr_notify_open(&wd->notify, &wrong);

@@ -2,6 +2,7 @@
 #include "agent/known.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <smartrest/error.h>
 #include <stdarg.h>
@@ -69,10 +70,18 @@ static void knows_what_was_stored(void **state)
 static void a_fifo_is_left_alone(void **state)
 {
     struct fixture *fx = *state;
+    static const char line[] = "00000007 v1\n";
+    char left[sizeof line];
     struct stat st;
+    int fd;
 
     assert_int_equal(mkfifo(fx->path, 0600), 0);
+    fd = open(fx->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, line, strlen(line)), strlen(line));
     assert_int_equal(sr_known_compare(fx->path, "v1", 7), SR_KNOWN_NOT);
+    assert_int_equal(read(fd, left, sizeof left), strlen(line)); /* nobody read it */
+    close(fd);
     errno = 0;
     assert_int_equal(sr_known_store(fx->path, "v1", 7), SR_E_IO);
     assert_int_equal(errno, EINVAL);

@@ -57,7 +57,7 @@ void sr_store_write_snapshot(struct sr_store *store)
 {
     int rc = try_snapshot(store);
 
-    if (sr_store_remove_dead(store) && rc) {
+    if ((sr_store_remove_dead(store) | (rc && sr_store_drop_spare(store))) && rc) {
         sr_sync_settle(
             store); /* who syncs a file has it open, and its room is not free */
         rc = try_snapshot(store);

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GAPS_MAX = 1024 };
+enum { GAPS_MAX = 1024, STALE_MAX = 4096 };
 
 /* Numbers that rows may have had which are in no file. */
 struct recovery {
@@ -33,6 +33,7 @@ struct recovery {
     uint64_t first_empty;  /* number of the first of them */
     bool unread;           /* a file was not read to its end, and the next not begun */
     char first[192];       /* damage, as the note tells it; "" if none */
+    bool has_spare;        /* there is a file to be used again */
     bool unfinished;       /* there are files NAME.new */
     bool behind_later;     /* a file was not read since it is of a later version */
     char taken[96];        /* what the note says of files that were taken up */
@@ -94,6 +95,7 @@ static void add_other(struct recovery *r, const char *name)
     size_t len = strlen(name);
 
     add_damaged(r, name);
+    r->has_spare |= strcmp(name, SR_SPARE_NAME) == 0;
     r->unfinished |= (len > 4 && strcmp(name + len - 4, ".new") == 0) ||
                      strcmp(name, SR_TAKEUP_NAME) == 0;
 }
@@ -244,6 +246,8 @@ static bool overcome(struct recovery *r, struct file *file,
         return false;
     file->damaged = true;
     to = more ? reader->offset : from + trim(file->bytes + from, file->len - from);
+    if (!more && reader->header.before_number && to > from + STALE_MAX)
+        to = from + STALE_MAX; /* the rest is of its life before */
     if (!more)
         guess_row(r, file, &reader->header, file->bytes + from, to - from);
     kept = !sr_store_set_aside(store, file->name, file->bytes + from, to - from);
@@ -540,16 +544,61 @@ static int keep_later(struct recovery *r, const struct file *file)
     return 0;
 }
 
+/* A file that was to be used again, and the power went: its name has reached the medium, and its header has
+ * not. Its rows were done. */
+static bool is_not_begun(const struct recovery *r, const struct file *file,
+                         const struct sr_segment_reader *reader)
+{
+    const struct sr_segment_header *header = &reader->header;
+
+    if (header->version != SR_SEGMENT_VERSION || header->content != SR_CONTENT_LOG ||
+        header->number >= file->number || !is_last(r, file))
+        return false;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->numbers[i] == header->number)
+            return false;
+    return header->number > 0 && header->base > 0 && header->base < STORE_SEQ_MAX;
+}
+
+/* The other way round: it has its header, and still the name of its life before. */
+static int finish_name(struct recovery *r, const struct file *file,
+                       const struct sr_segment_reader *reader, bool *ret_did)
+{
+    const struct sr_segment_header *header = &reader->header;
+    struct sr_store *store = r->store;
+    char name[SR_SEGMENT_NAME_MAX];
+
+    *ret_did = header->version == SR_SEGMENT_VERSION &&
+               header->before_number == file->number &&
+               header->number >= store->next_number && header->number < STORE_SEQ_MAX;
+    if (!*ret_did)
+        return 0;
+    sr_store_name(name, header->number);
+    if (store->disk->rename(store->disk->arg, store->dir, file->name, name))
+        return sr_store_fail(store, file->name, "cannot rename", errno);
+    store->next_number = header->number + 1;
+    return add_number(r, header->number); /* it is the last one, and read then */
+}
+
 static int read_segment(struct recovery *r, struct file *file)
 {
     struct sr_segment_reader reader = { .offset = 0 };
     struct segment *segment;
     int rc = open_segment(file, &reader);
+    bool did = false;
 
     if (rc == SR_E_END && !file->err) /* it was made, and the power went */
         return remove_empty(r, file);
     if (rc == SR_E_STATE && !file->err)
         return keep_later(r, file);
+    if (rc == SR_E_CORRUPT && !file->err && reader.header.number) {
+        if (is_not_begun(r, file, &reader))
+            return remove_empty(r, file);
+        rc = finish_name(r, file, &reader, &did);
+        if (rc || did)
+            return rc;
+        rc = SR_E_CORRUPT;
+    }
     if (rc == SR_E_CORRUPT && !file->err)
         rc = mend_header(r, file, &reader);
     if (rc)
@@ -761,6 +810,7 @@ static void tell_later(const struct recovery *r)
 static int list_finished(struct recovery *r)
 {
     struct sr_store *store = r->store;
+    uint64_t number = 0;
     bool did = false;
     int rc = list(r);
 
@@ -770,7 +820,9 @@ static int list_finished(struct recovery *r)
         r->count = store->damaged_count = 0;
         rc = list(r);
     }
-    return rc;
+    if (!rc && r->has_spare)
+        rc = sr_store_find_spare(store, &number);
+    return !rc && number ? add_number(r, number) : rc;
 }
 
 static void remove_unfinished(struct sr_store *store)

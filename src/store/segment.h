@@ -41,6 +41,7 @@ enum {
 #define SR_DAMAGED_SUFFIX  ".damaged"
 #define SR_STORE_LOCK_NAME "lock"
 #define SR_TAKEUP_NAME     "takeup"
+#define SR_SPARE_NAME      "spare"
 enum { SR_SEGMENT_NAME_MAX = 40, SR_ASIDE_NAME_MAX = SR_STORE_ASIDE_NAME };
 
 /* Is it the name of a segment? Then of which. */

@@ -28,8 +28,7 @@ uint64_t sr_store_on_disk(uint32_t size)
     return sr_store_round_up(size, 4096);
 }
 
-/* A segment for a record of `need` bytes. */
-static uint32_t full_size(const struct sr_store *store, size_t need)
+uint32_t sr_store_full_size(const struct sr_store *store, size_t need)
 {
     uint64_t part = store->cap / STORE_PART / STORE_GRAIN * STORE_GRAIN;
     uint64_t least = SR_SEGMENT_HEADER + SR_RECORD_HEAD_MAX + SR_SNAPSHOT_MAX + need;
@@ -65,6 +64,15 @@ static uint64_t kept(const struct sr_store *store)
         if (store->segments[i].live > 0 || store->segments[i].unknown > 0)
             sum += sr_store_on_disk(store->segments[i].end);
     return sum;
+}
+
+bool sr_store_fits_beside(const struct sr_store *store, uint32_t size)
+{
+    uint64_t active = store->has_active ? store->segments[store->count - 1].size : 0;
+
+    return kept(store) + sr_store_on_disk((uint32_t)active) + sr_store_on_disk(size) +
+               STORE_RESERVE <=
+           store->cap;
 }
 
 /* --- the list -------------------------------------------------------------- */
@@ -155,7 +163,8 @@ bool sr_store_remove_dead(struct sr_store *store)
         if (store->segments[i].live > 0 || store->segments[i].unknown > 0 ||
             i + 1 == store->count)
             continue;
-        if (sr_store_unlink_segment(store, store->segments[i].header.number))
+        if (!sr_store_keep_spare(store, &store->segments[i]) &&
+            sr_store_unlink_segment(store, store->segments[i].header.number))
             continue; /* next time */
         sr_sync_forget(store, store->segments[i].header.number);
         sr_store_drop_segment(store, i);
@@ -229,8 +238,7 @@ static int reserve_some(struct sr_store *store, int fd, uint32_t before, uint32_
     return 0;
 }
 
-/* Header and snapshot. Returns 0 or -1 and errno. */
-static int write_beginning(struct sr_store *store, int fd, struct segment *segment)
+int sr_store_begin_file(struct sr_store *store, int fd, struct segment *segment)
 {
     uint8_t begin[SR_SEGMENT_HEADER + SR_RECORD_HEAD_MAX], bytes[SR_SNAPSHOT_MAX];
     uint8_t zeros[2 * SR_RECORD_HEAD_MIN] = { 0 };
@@ -246,6 +254,8 @@ static int write_beginning(struct sr_store *store, int fd, struct segment *segme
 
     segment->end = (uint32_t)(begun + size);
     segment->size = STORE_GRAIN;
+    if (segment->stale > segment->size)
+        segment->size = segment->stale;
     return sr_store_write(store, fd, parts, 3, 0);
 }
 
@@ -255,6 +265,11 @@ static int create(struct sr_store *store, struct segment *segment, int *ret_fd)
     const char *what = NULL;
     int err, fd;
 
+    fd = sr_store_take_spare(store, segment);
+    if (fd >= 0) {
+        *ret_fd = fd;
+        return 0;
+    }
     sr_store_name(name, segment->header.number);
     if (store->writes_new)
         strcat(name, ".new");
@@ -264,7 +279,7 @@ static int create(struct sr_store *store, struct segment *segment, int *ret_fd)
         return sr_store_fail(store, name, "cannot create", errno);
     if (reserve(store, fd, STORE_GRAIN))
         what = "cannot reserve 16 KiB";
-    else if (write_beginning(store, fd, segment))
+    else if (sr_store_begin_file(store, fd, segment))
         what = "cannot write";
     if (!what) {
         *ret_fd = fd;
@@ -333,7 +348,10 @@ static int grow(struct sr_store *store, uint32_t size, size_t need)
     char what[64];
 
     if (reserve_some(store, store->sync->active, segment->size,
-                     least_size(store, segment, need), &got) == 0) {
+                     least_size(store, segment, need), &got) == 0 ||
+        (sr_store_drop_spare(store) &&
+         (got = size, reserve_some(store, store->sync->active, segment->size,
+                                   least_size(store, segment, need), &got) == 0))) {
         segment->size = got;
         segment->spare = false;
         return 0;
@@ -395,9 +413,11 @@ static bool fits(struct sr_store *store, uint32_t size, bool goes_on)
         others = kept(store);
         if (goes_on && (active->live > 0 || active->unknown > 0))
             others -= sr_store_on_disk(active->end);
+        if (goes_on) /* else it is what the next segment is made of */
+            others += sr_store_on_disk(store->spare_size);
         if (others == 0 || others + size + STORE_RESERVE <= store->cap)
             return true;
-    } while (drop_unknown(store));
+    } while (sr_store_drop_spare(store) || drop_unknown(store));
     return false;
 }
 
@@ -405,7 +425,7 @@ int sr_store_make_room(struct sr_store *store, size_t need,
                        const struct sr_instant *put, uint64_t base, bool bounded)
 {
     struct segment *segment = sr_store_active(store);
-    uint32_t size = full_size(store, need);
+    uint32_t size = sr_store_full_size(store, need);
     bool goes_on = segment && segment->header.boot_tag == put->boot_tag;
     int rc;
 

@@ -256,7 +256,8 @@ static uint64_t syncs_of(struct sync *sync)
 
 void sr_store_stats(const struct sr_store *store, struct sr_store_stats *ret_stats)
 {
-    struct sr_store_stats stats = { .syncs = syncs_of(store->sync) };
+    struct sr_store_stats stats = { .syncs = syncs_of(store->sync),
+                                    .disk_bytes = sr_store_on_disk(store->spare_size) };
 
     for (size_t i = 0; i < store->count; i++) {
         stats.rows += store->segments[i].live;

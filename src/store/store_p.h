@@ -11,6 +11,7 @@
  *     quarantine.c  rows that are set aside
  *     sync.c        when it is on the medium
  *     heal.c        and if that fails
+ *     reuse.c       files are used again
  *     takeup.c      files that an older agent set aside
  *     io.c          names, errors, whole reads and writes */
 #ifndef STORE_STORE_P_H
@@ -147,7 +148,9 @@ struct sr_store {
     struct sr_ranges done;
     struct sr_losses losses;
     bool healing;
-    bool writes_new;   /* files get names that nobody reads; see takeup.c */
+    uint32_t
+        spare_size;  /* of a file that waits for its next life, 0: none; see reuse.c */
+    bool writes_new; /* files get names that nobody reads; see takeup.c */
     bool snapshot_due; /* what is done or lost is not written down yet */
     uint64_t unreadable;
     uint64_t heal_next_ms;                      /* that is not tried again before */
@@ -214,6 +217,12 @@ struct sr_instant sr_store_last_instant(const struct sr_store *store);
  * Returns 0, SR_E_FULL, SR_E_IO, SR_E_NOMEM. */
 int sr_store_make_room(struct sr_store *store, size_t need,
                        const struct sr_instant *put, uint64_t base, bool bounded);
+/* A segment for a record of `need` bytes. */
+uint32_t sr_store_full_size(const struct sr_store *store, size_t need);
+/* Does the bound allow a file of that size beside what has to stay, and a new segment? */
+bool sr_store_fits_beside(const struct sr_store *store, uint32_t size);
+/* Header and snapshot. Returns 0 or -1 and errno. */
+int sr_store_begin_file(struct sr_store *store, int fd, struct segment *segment);
 /* At `offset` of the segment channel `number` has its name. Returns 0 or SR_E_NOMEM. */
 int sr_store_note_channel(struct segment *segment, uint32_t number, uint32_t offset);
 
@@ -285,6 +294,18 @@ int sr_store_set_aside(struct sr_store *store, const char *name, const void *byt
 int sr_store_rename_aside(struct sr_store *store, const char *name);
 /* One that is there when the store is opened. */
 void sr_store_found_aside(struct sr_store *store, const struct sr_aside *aside);
+
+/* --- reuse.c ------------------------------------------------------------------------ */
+
+/* The file of this dead segment waits for the next one. False: it is not wanted. */
+bool sr_store_keep_spare(struct sr_store *store, const struct segment *segment);
+/* That file as the segment's, with its beginning and its name. Returns its descriptor; -1: there is none. */
+int sr_store_take_spare(struct sr_store *store, struct segment *segment);
+/* Removes it. False: there was none. */
+bool sr_store_drop_spare(struct sr_store *store);
+/* At opening, when there is such a file and all segments are listed: *ret_number is not 0 if it was a
+ * segment that had no name yet. Returns 0, SR_E_IO. */
+int sr_store_find_spare(struct sr_store *store, uint64_t *ret_number);
 
 /* --- takeup.c ----------------------------------------------------------------------- */
 

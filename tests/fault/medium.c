@@ -27,7 +27,8 @@ struct step {
     enum kind kind;
     int file;
     off_t
-        at; /* WRITE: offset. RESIZE, GROW: size. SYNC, SYNC_DIR: how many steps it covers */
+        at; /* WRITE: offset. RESIZE, GROW: size. SYNC, SYNC_DIR: how many steps it covers. RENAME:
+               the file */
     size_t len;
     char *bytes;
     char name[NAME], to[NAME];
@@ -233,6 +234,7 @@ static int rec_rename(void *arg, int dir, const char *from, const char *to)
     rc = renameat(dir, from, dir, to);
     if (!rc) {
         s = add(m, RENAME, -1);
+        s->at = m->now[find(m->now, m->now_count, from)].file;
         strcpy(s->name, from);
         strcpy(s->to, to);
         apply_name(m->now, &m->now_count, s);
@@ -322,6 +324,17 @@ const struct sr_disk *medium_disk(struct medium *m)
     return &m->disk;
 }
 
+size_t medium_renames(struct medium *m, const char *from)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->count; i++)
+        count += m->steps[i].kind == RENAME && strcmp(m->steps[i].name, from) == 0;
+    pthread_mutex_unlock(&m->lock);
+    return count;
+}
+
 size_t medium_steps(struct medium *m)
 {
     size_t steps;
@@ -347,17 +360,19 @@ static size_t synced(const struct medium *m, size_t steps, int file)
     return covered;
 }
 
+/* The last one that it got. */
 static bool has_sure_name(const struct medium *m, size_t steps, int file)
 {
     size_t sure = synced(m, steps, -1);
+    bool named = false;
 
     for (int i = 0; i < m->name_count; i++)
-        if (m->names[i].file == file)
-            return true;
-    for (size_t i = 0; i < sure; i++)
-        if (m->steps[i].kind == CREATE && m->steps[i].file == file)
-            return true;
-    return false;
+        named = named || m->names[i].file == file;
+    for (size_t i = 0; i < steps; i++)
+        if ((m->steps[i].kind == CREATE && m->steps[i].file == file) ||
+            (m->steps[i].kind == RENAME && m->steps[i].at == file))
+            named = i < sure;
+    return named;
 }
 
 bool medium_is_sure(struct medium *m, size_t steps, size_t step)

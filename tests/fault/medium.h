@@ -23,6 +23,8 @@ const struct sr_disk *medium_disk(struct medium *medium);
 
 /* How many steps were recorded. */
 size_t medium_steps(struct medium *medium);
+/* How often a file of that name got another one. */
+size_t medium_renames(struct medium *medium, const char *from);
 
 /* Is step number `step` on the medium for sure when the power goes behind the first `steps`,
  * and its file known by a name? */

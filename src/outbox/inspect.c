@@ -559,6 +559,18 @@ static int load(struct look *look, const struct stat *stat)
     return look->bytes ? read_bytes(look, 0) : SR_E_NOMEM;
 }
 
+/* An agent gives the file of a segment that is done another name and writes the next one into it. Then
+ * what was read is of both, and none of our business. */
+static bool is_used_again(const struct look *look)
+{
+    struct stat now, opened;
+
+    return !look->file.intact && fstat(look->fd, &opened) == 0 &&
+           (fstatat(look->scan->dirfd, look->file.name, &now, AT_SYMLINK_NOFOLLOW) <
+                0 ||
+            now.st_ino != opened.st_ino);
+}
+
 static int look_into(struct look *look)
 {
     struct stat stat;
@@ -569,6 +581,8 @@ static int look_into(struct look *look)
     rc = load(look, &stat);
     if (rc == 0 && look->bytes)
         rc = read_records(look);
+    if (rc == 0 && is_used_again(look))
+        return 0;
     if (rc == 0 && look->scan->visitor && look->scan->visitor->file)
         rc = look->scan->visitor->file(look->scan->visitor->arg, &look->file);
     return rc;

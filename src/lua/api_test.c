@@ -257,6 +257,12 @@ static void a_list_of_packages_goes_by_http(void **state)
                   "say(c8y:sendf('116,%s', ('x'):rep(76000)))\n"
                   "c8y:send('116,' .. ('x'):rep(262141))");
     expect_said("0;0;");
+    forget_said();
+    run_init("q", "say(c8y:send({ 116, ('x'):rep(76000) }))\n"
+                  "say(pcall(c8y.row, c8y, 116, ('x'):rep(15356)))\n"
+                  "say(select(2, pcall(c8y.row, c8y, 116, ('x'):rep(15357))))");
+    assert_non_null(strstr(world.said, "0;true"));
+    assert_non_null(strstr(world.said, "no row: larger than the limit"));
     expect_logged("message 116 of 262145 bytes was not sent: larger than the limit: a "
                   "row of 262145 bytes: 262144 are the most by HTTP (1 so far)");
 }

@@ -123,18 +123,27 @@ static int row_of_table(lua_State *L, int at)
     return push_row(L, out);
 }
 
-/* c8y:row(103, c8y.ID, 20.5) -> "103,4711,20.5", each value quoted if it needs it. */
-static int row(lua_State *L)
+static void row_of_values(lua_State *L)
 {
     const int count = lua_gettop(L);
-    struct sr_row *out;
+    struct sr_row *out = begin_row(L);
 
-    if (lua_istable(L, 2))
-        return row_of_table(L, 2);
-    out = begin_row(L);
     for (int i = 2; i <= count; i++)
         add_value(L, out, i);
-    return push_row(L, out);
+    push_row(L, out);
+}
+
+/* c8y:row(103, c8y.ID, 20.5) -> "103,4711,20.5", each value quoted if it needs it. Plugins find out by it
+ * what fits: what it makes goes by each transport. */
+static int row(lua_State *L)
+{
+    if (lua_istable(L, 2))
+        row_of_table(L, 2);
+    else
+        row_of_values(L);
+    if (lua_rawlen(L, -1) > SR_ROW_MAX)
+        return luaL_error(L, "no row: %s", sr_strerror(SR_E_TOOBIG));
+    return 1;
 }
 
 /* --- text inside of JSON -------------------------------------------------------------- */

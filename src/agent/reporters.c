@@ -145,8 +145,7 @@ static int new_mqtt_transport(struct sr_agent *agent,
     rc = list_origins(agent, &origins, &count);
     if (rc)
         return told(agent, rc);
-    rc = sr_mqtt_transport_new(agent->reporter, agent->loop, &options, origins, count,
-                               ret_transport);
+    rc = sr_mqtt_transport_new(agent->loop, &options, origins, count, ret_transport);
     free(origins);
     return told(agent, rc);
 }
@@ -164,7 +163,7 @@ static int new_http_transport(struct sr_agent *agent,
         return rc;
     options.http = agent->http;
     options.url = agent->url;
-    rc = sr_http_transport_new(agent->reporter, agent->loop, &options, ret_transport);
+    rc = sr_http_transport_new(agent->loop, &options, ret_transport);
     return told(agent, rc);
 }
 

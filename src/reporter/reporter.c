@@ -82,6 +82,198 @@ void sr_reporter_destroy(struct sr_reporter *reporter)
     sr_loop_bury(reporter->config.loop, &reporter->grave, release, reporter);
 }
 
+void sr_reporter_look(struct sr_reporter *reporter)
+{
+    sr_core_look(&reporter->core, sr_now_ms());
+    sr_reporter_run(reporter);
+}
+
+void sr_reporter_hurry(struct sr_reporter *reporter)
+{
+    sr_core_hurry(&reporter->core, sr_now_ms());
+    sr_reporter_run(reporter);
+}
+
+/* --- what the transport says -------------------------------------------- */
+
+/* By HTTP that only says that the next request may go. */
+static void on_up(void *arg)
+{
+    struct sr_reporter *reporter = arg;
+    reporter->reached = true;
+    sr_core_up(&reporter->core, sr_now_ms());
+    sr_reporter_run(reporter);
+}
+
+static void on_subscribed(void *arg)
+{
+    struct sr_reporter *reporter = arg;
+    sr_core_subscribed(&reporter->core);
+    sr_reporter_run(reporter);
+}
+
+bool sr_reporter_says(const char *told, const char *reason)
+{
+    static const char digits[] = "0123456789", unit[] = " m"; /* ms, or the word */
+
+    while (*reason) {
+        size_t a = strspn(told, digits), b = strspn(reason, digits);
+
+        if (a && b && !strncmp(told + a, unit, strlen(unit)) &&
+            !strncmp(reason + b, unit, strlen(unit))) {
+            told += a;
+            reason += b;
+        } else if (*told++ != *reason++) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One warning for each outage; if the reason changes while it lasts, that is a notice. */
+static void tell_down(const struct sr_reporter *reporter, const char *reason)
+{
+    bool begins = reporter->stats.connected || !*reporter->reason;
+
+    if (!sr_reporter_says(reporter->reason, reason))
+        SR_LOG(begins ? SR_LOG_WARNING : SR_LOG_NOTICE, "%s; trying again", reason);
+}
+
+static void on_down(void *arg, enum sr_attempt attempt, const char *reason)
+{
+    struct sr_reporter *reporter = arg;
+    tell_down(reporter, reason);
+    snprintf(reporter->reason, sizeof reporter->reason, "%s", reason);
+    if (sr_reporter_is_over(reporter))
+        return;
+    if (reporter->core.count && attempt == SR_ATTEMPT_LOST) {
+        snprintf(reporter->poison_why, sizeof reporter->poison_why,
+                 "when it is sent: %.220s", reporter->reason);
+        sr_reporter_see(reporter);
+    }
+    reporter->payloads.busy = 0;
+    sr_core_down(&reporter->core, attempt, sr_now_ms(), sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
+}
+
+/* It is not under way any more. Who looks for poison wants to know exactly how many others wait. */
+static void land(struct sr_reporter *reporter, struct sr_batch *batch)
+{
+    sr_payloads_give(&reporter->payloads, batch->payload);
+    if (sr_poison_searching(&reporter->core.poison))
+        sr_reporter_see(reporter);
+}
+
+static void on_acked(void *arg, struct sr_batch *batch)
+{
+    struct sr_reporter *reporter = arg;
+    if (sr_reporter_is_over(reporter))
+        return;
+    land(reporter, batch);
+    sr_core_acked(&reporter->core, batch, sr_now_ms(), sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
+}
+
+static bool on_refused(void *arg, struct sr_batch *batch,
+                       const struct sr_refusal *refusal)
+{
+    struct sr_reporter *reporter = arg;
+    bool goes_on;
+
+    if (sr_reporter_is_over(reporter))
+        return false;
+    snprintf(reporter->poison_why, sizeof reporter->poison_why, "%s", refusal->why);
+    land(reporter, batch);
+    sr_reporter_see(reporter);
+    goes_on = sr_core_refused(&reporter->core, batch, refusal->too_large, sr_now_ms(),
+                              sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
+    return goes_on;
+}
+
+static enum sr_verdict verdict_of(const struct sr_origin *origin, struct sr_rows *rows)
+{
+    enum sr_answer answer =
+        origin->protocol->says ? origin->protocol->says(rows) : SR_ANSWER_TAKEN;
+
+    return answer == SR_ANSWER_NO_CREDENTIALS  ? SR_VERDICT_NO_CREDENTIALS
+           : answer == SR_ANSWER_NO_COLLECTION ? SR_VERDICT_NO_COLLECTION
+                                               : SR_VERDICT_TAKEN;
+}
+
+/* The payload is in its place until the handlers are done: then the next may go. */
+static void on_answered(void *arg, struct sr_batch *batch,
+                        const struct sr_origin *origin, struct sr_rows *rows)
+{
+    struct sr_reporter *reporter = arg;
+    struct sr_signs signs = { 0 };
+
+    if (sr_reporter_is_over(reporter))
+        return;
+    if (!origin->name)
+        signs = sr_reporter_listen(reporter, rows);
+    land(reporter, batch);
+    reporter->answer.origin = origin;
+    reporter->answer.rows = rows;
+    reporter->skips_15 = reporter->skips_15 || sr_answer_has_line_1(rows);
+    sr_core_answered(&reporter->core, batch, verdict_of(origin, rows), &signs,
+                     sr_now_ms(), sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
+}
+
+const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
+                              size_t *ret_len)
+{
+    if (!reporter->answering)
+        return NULL;
+    return sr_row_on_line(reporter->payload, reporter->payload_len, line,
+                          !reporter->skips_15, ret_len);
+}
+
+static void on_received(void *arg, const struct sr_origin *origin, struct sr_rows *rows)
+{
+    struct sr_reporter *reporter = arg;
+    struct sr_signs signs = { 0 };
+
+    if (sr_reporter_is_over(reporter))
+        return;
+    if (!origin->name)
+        signs = sr_reporter_listen(reporter, rows);
+    sr_core_heard(&reporter->core, &signs, sr_now_ms(), sr_reporter_roll(reporter));
+    sr_reporter_run(reporter);
+    sr_reporter_dispatch(reporter, origin, rows);
+    sr_reporter_run(reporter);
+}
+
+static void on_trouble(void *arg, enum sr_trouble trouble, const char *text)
+{
+    struct sr_reporter *reporter = arg;
+    reporter->said = text;
+    sr_core_trouble(&reporter->core, trouble, text != NULL);
+    sr_reporter_run(reporter);
+}
+
+static uint32_t pause_max_ms(void *arg)
+{
+    const struct sr_reporter *reporter = arg;
+
+    return sr_core_pause_max(&reporter->core);
+}
+
+static const struct sr_transport_events events = {
+    .up = on_up,
+    .subscribed = on_subscribed,
+    .down = on_down,
+    .acked = on_acked,
+    .refused = on_refused,
+    .answered = on_answered,
+    .received = on_received,
+    .trouble = on_trouble,
+    .pause_max_ms = pause_max_ms,
+};
+
+/* --- beginning ------------------------------------------------------------ */
+
 static unsigned lesser(size_t a, size_t b)
 {
     return (unsigned)(a < b ? a : b);
@@ -118,6 +310,7 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
 
     reporter->transport = transport;
     reporter->xid = strdup(xid);
+    sr_transport_attach(transport, &events, reporter, settings, reporter->xid);
     if (!reporter->xid || sr_payloads_init(&reporter->payloads, options.window,
                                            sr_join_room(ops->carrier)))
         return SR_E_NOMEM;
@@ -127,177 +320,6 @@ int sr_reporter_begin(struct sr_reporter *reporter, struct sr_transport *transpo
     reporter->reached = !ops->connects;
     ops->start(reporter->transport);
     return 0;
-}
-
-void sr_reporter_look(struct sr_reporter *reporter)
-{
-    sr_core_look(&reporter->core, sr_now_ms());
-    sr_reporter_run(reporter);
-}
-
-void sr_reporter_hurry(struct sr_reporter *reporter)
-{
-    sr_core_hurry(&reporter->core, sr_now_ms());
-    sr_reporter_run(reporter);
-}
-
-/* --- what the transport says -------------------------------------------- */
-
-/* By HTTP that only says that the next request may go. */
-void sr_reporter_up(struct sr_reporter *reporter)
-{
-    reporter->reached = true;
-    sr_core_up(&reporter->core, sr_now_ms());
-    sr_reporter_run(reporter);
-}
-
-void sr_reporter_subscribed(struct sr_reporter *reporter)
-{
-    sr_core_subscribed(&reporter->core);
-    sr_reporter_run(reporter);
-}
-
-bool sr_reporter_says(const char *told, const char *reason)
-{
-    static const char digits[] = "0123456789", unit[] = " m"; /* ms, or the word */
-
-    while (*reason) {
-        size_t a = strspn(told, digits), b = strspn(reason, digits);
-
-        if (a && b && !strncmp(told + a, unit, strlen(unit)) &&
-            !strncmp(reason + b, unit, strlen(unit))) {
-            told += a;
-            reason += b;
-        } else if (*told++ != *reason++) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* One warning for each outage; if the reason changes while it lasts, that is a notice. */
-static void tell_down(const struct sr_reporter *reporter, const char *reason)
-{
-    bool begins = reporter->stats.connected || !*reporter->reason;
-
-    if (!sr_reporter_says(reporter->reason, reason))
-        SR_LOG(begins ? SR_LOG_WARNING : SR_LOG_NOTICE, "%s; trying again", reason);
-}
-
-void sr_reporter_down(struct sr_reporter *reporter, enum sr_attempt attempt,
-                      const char *reason)
-{
-    tell_down(reporter, reason);
-    snprintf(reporter->reason, sizeof reporter->reason, "%s", reason);
-    if (sr_reporter_is_over(reporter))
-        return;
-    if (reporter->core.count && attempt == SR_ATTEMPT_LOST) {
-        snprintf(reporter->poison_why, sizeof reporter->poison_why,
-                 "when it is sent: %.220s", reporter->reason);
-        sr_reporter_see(reporter);
-    }
-    reporter->payloads.busy = 0;
-    sr_core_down(&reporter->core, attempt, sr_now_ms(), sr_reporter_roll(reporter));
-    sr_reporter_run(reporter);
-}
-
-/* It is not under way any more. Who looks for poison wants to know exactly how many others wait. */
-static void land(struct sr_reporter *reporter, struct sr_batch *batch)
-{
-    sr_payloads_give(&reporter->payloads, batch->payload);
-    if (sr_poison_searching(&reporter->core.poison))
-        sr_reporter_see(reporter);
-}
-
-void sr_reporter_acked(struct sr_reporter *reporter, struct sr_batch *batch)
-{
-    if (sr_reporter_is_over(reporter))
-        return;
-    land(reporter, batch);
-    sr_core_acked(&reporter->core, batch, sr_now_ms(), sr_reporter_roll(reporter));
-    sr_reporter_run(reporter);
-}
-
-bool sr_reporter_refused(struct sr_reporter *reporter, struct sr_batch *batch,
-                         const struct sr_refusal *refusal)
-{
-    bool goes_on;
-
-    if (sr_reporter_is_over(reporter))
-        return false;
-    snprintf(reporter->poison_why, sizeof reporter->poison_why, "%s", refusal->why);
-    land(reporter, batch);
-    sr_reporter_see(reporter);
-    goes_on = sr_core_refused(&reporter->core, batch, refusal->too_large, sr_now_ms(),
-                              sr_reporter_roll(reporter));
-    sr_reporter_run(reporter);
-    return goes_on;
-}
-
-static enum sr_verdict verdict_of(const struct sr_origin *origin, struct sr_rows *rows)
-{
-    enum sr_answer answer =
-        origin->protocol->says ? origin->protocol->says(rows) : SR_ANSWER_TAKEN;
-
-    return answer == SR_ANSWER_NO_CREDENTIALS  ? SR_VERDICT_NO_CREDENTIALS
-           : answer == SR_ANSWER_NO_COLLECTION ? SR_VERDICT_NO_COLLECTION
-                                               : SR_VERDICT_TAKEN;
-}
-
-/* The payload is in its place until the handlers are done: then the next may go. */
-void sr_reporter_answered(struct sr_reporter *reporter, struct sr_batch *batch,
-                          const struct sr_origin *origin, struct sr_rows *rows)
-{
-    struct sr_signs signs = { 0 };
-
-    if (sr_reporter_is_over(reporter))
-        return;
-    if (!origin->name)
-        signs = sr_reporter_listen(reporter, rows);
-    land(reporter, batch);
-    reporter->answer.origin = origin;
-    reporter->answer.rows = rows;
-    reporter->skips_15 = reporter->skips_15 || sr_answer_has_line_1(rows);
-    sr_core_answered(&reporter->core, batch, verdict_of(origin, rows), &signs,
-                     sr_now_ms(), sr_reporter_roll(reporter));
-    sr_reporter_run(reporter);
-}
-
-const char *sr_reporter_cause(struct sr_reporter *reporter, uint64_t line,
-                              size_t *ret_len)
-{
-    if (!reporter->answering)
-        return NULL;
-    return sr_row_on_line(reporter->payload, reporter->payload_len, line,
-                          !reporter->skips_15, ret_len);
-}
-
-void sr_reporter_received(struct sr_reporter *reporter, const struct sr_origin *origin,
-                          struct sr_rows *rows)
-{
-    struct sr_signs signs = { 0 };
-
-    if (sr_reporter_is_over(reporter))
-        return;
-    if (!origin->name)
-        signs = sr_reporter_listen(reporter, rows);
-    sr_core_heard(&reporter->core, &signs, sr_now_ms(), sr_reporter_roll(reporter));
-    sr_reporter_run(reporter);
-    sr_reporter_dispatch(reporter, origin, rows);
-    sr_reporter_run(reporter);
-}
-
-void sr_reporter_trouble(struct sr_reporter *reporter, enum sr_trouble trouble,
-                         const char *text)
-{
-    reporter->said = text;
-    sr_core_trouble(&reporter->core, trouble, text != NULL);
-    sr_reporter_run(reporter);
-}
-
-uint32_t sr_reporter_pause_max_ms(const struct sr_reporter *reporter)
-{
-    return sr_core_pause_max(&reporter->core);
 }
 
 /* --- public ------------------------------------------------------------- */

@@ -25,7 +25,6 @@ enum {
 
 struct http_transport {
     struct sr_transport base; /* first */
-    struct sr_reporter *reporter;
     struct sr_http_transport_options options;
     struct sr_http_request *request; /* under way */
     struct sr_batch *batch;
@@ -54,7 +53,7 @@ static void go_down(struct http_transport *t, enum sr_attempt attempt, const cha
     snprintf(reason, sizeof reason, "%s: %s", t->options.url, why);
     t->healthy_since_ms = SR_NEVER;
     sr_deadline_set(&t->pause, pause_ms);
-    sr_reporter_down(t->reporter, attempt, reason);
+    t->base.events->down(t->base.arg, attempt, reason);
 }
 
 /* A success between two failures does not make the next pause a short one. */
@@ -64,8 +63,8 @@ static uint32_t next_pause_ms(struct http_transport *t)
 
     if (t->healthy_since_ms <= now && now - t->healthy_since_ms >= SR_HTTP_HEALTHY_MS)
         sr_backoff_reset(&t->backoff);
-    return sr_backoff_next_within(&t->backoff, sr_reporter_pause_max_ms(t->reporter),
-                                  sr_random32());
+    return sr_backoff_next_within(
+        &t->backoff, t->base.events->pause_max_ms(t->base.arg), sr_random32());
 }
 
 static void pause_after(struct http_transport *t, enum sr_attempt attempt,
@@ -83,7 +82,7 @@ static void on_pause_over(void *arg)
         pause_after(t, SR_ATTEMPT_UNREACHED, "out of memory");
         return;
     }
-    sr_reporter_up(t->reporter);
+    t->base.events->up(t->base.arg);
 }
 
 /* --- answers ---------------------------------------------------------------- */
@@ -110,7 +109,7 @@ static void on_refused(struct http_transport *t, long status, const char *why)
 {
     const struct sr_refusal refusal = { .why = why, .too_large = status == 413 };
 
-    if (sr_reporter_refused(t->reporter, t->batch, &refusal))
+    if (t->base.events->refused(t->base.arg, t->batch, &refusal))
         go_down(t, SR_ATTEMPT_UNREACHED, why, SR_BACKOFF_FIRST_MS);
     else
         pause_after(t, SR_ATTEMPT_UNREACHED, why);
@@ -122,7 +121,7 @@ static void tell_unauthorised(struct http_transport *t, const char *why)
 
     snprintf(text, sizeof text, "%s: %s: the platform refuses the credentials",
              t->options.url, why);
-    sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, text);
+    t->base.events->trouble(t->base.arg, SR_TROUBLE_AUTH, text);
 }
 
 /* What the platform does not say is an outage, and says nothing of the rows. */
@@ -142,7 +141,7 @@ static void on_unauthorised(struct http_transport *t, const char *why)
 static void on_busy(struct http_transport *t, const struct sr_http_result *result,
                     const char *why)
 {
-    uint64_t most_s = (uint64_t)sr_reporter_settings(t->reporter)->slow_retry;
+    uint64_t most_s = (uint64_t)t->base.settings->slow_retry;
     uint64_t asked_s = sr_http_retry_after_s(result);
 
     if (asked_s > most_s)
@@ -157,7 +156,7 @@ static void on_success(struct http_transport *t)
     if (t->origin.protocol->says &&
         t->origin.protocol->says(&t->answer) == SR_ANSWER_NO_CREDENTIALS)
         tell_unauthorised(t, "row 50,1,401");
-    sr_reporter_answered(t->reporter, t->batch, &t->origin, &t->answer);
+    t->base.events->answered(t->base.arg, t->batch, &t->origin, &t->answer);
 }
 
 /* --- whose answer is it? ---------------------------------------------------- */
@@ -218,8 +217,8 @@ static void ask_whose(struct http_transport *t, const struct sr_http_result *res
         .url = t->options.url,
         .user = t->options.user,
         .password = t->options.password,
-        .x_id = sr_reporter_xid(t->reporter),
-        .timeout_ms = (uint64_t)sr_reporter_settings(t->reporter)->request_timeout,
+        .x_id = t->base.xid,
+        .timeout_ms = (uint64_t)t->base.settings->request_timeout,
     };
 
     t->kept = malloc(result->len + 1);
@@ -265,7 +264,7 @@ static void on_taken(struct http_transport *t, const struct sr_http_result *resu
         /* The rows were taken, and would be answered the same for ever. */
         if (sr_flood_lets(&t->dropped))
             sr_error("%s: an answer is dropped: %s", t->options.url, result->error);
-        sr_reporter_acked(t->reporter, t->batch);
+        t->base.events->acked(t->base.arg, t->batch);
     } else if (trusted) {
         on_success(t);
     } else {
@@ -308,7 +307,7 @@ static void on_answer(void *arg, const struct sr_http_result *result)
         sr_rows_release(&t->answer);
 }
 
-/* --- what the reporter wants ------------------------------------------------ */
+/* --- what the user wants ------------------------------------------------ */
 
 /* Where the answer will be from: answers to a payload that all channels share sort themselves. */
 static void note_origin(struct http_transport *t, const struct sr_channel *channel)
@@ -322,7 +321,7 @@ static void note_origin(struct http_transport *t, const struct sr_channel *chann
 /* Posts it where its channel says. Returns 0, SR_E_NOMEM, SR_E_INVAL. */
 static int post(struct http_transport *t, const struct sr_batch *batch)
 {
-    const struct sr_settings *settings = sr_reporter_settings(t->reporter);
+    const struct sr_settings *settings = t->base.settings;
     const size_t server = strlen(t->options.url) - strlen("/s");
     struct sr_route route;
     struct sr_http_post post = {
@@ -407,7 +406,7 @@ static const struct sr_transport_ops ops = {
     .free = free_transport,
 };
 
-int sr_http_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
+int sr_http_transport_new(struct sr_loop *loop,
                           const struct sr_http_transport_options *options,
                           struct sr_transport **ret_transport)
 {
@@ -416,7 +415,6 @@ int sr_http_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
     if (!t)
         return SR_E_NOMEM;
     t->base.ops = &ops;
-    t->reporter = reporter;
     t->options = *options;
     t->healthy_since_ms = SR_NEVER;
     if (sr_deadline_init(&t->pause, loop, on_pause_over, t) ||

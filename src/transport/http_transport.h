@@ -4,7 +4,8 @@
 #define TRANSPORT_HTTP_TRANSPORT_H
 
 #include "http/http.h"
-#include "reporter/reporter.h"
+#include "loop/loop.h"
+#include "transport/transport.h"
 
 struct sr_http_transport_options {
     struct sr_http *http; /* stays the caller's, and outlives the transport */
@@ -13,7 +14,7 @@ struct sr_http_transport_options {
 };
 
 /* The texts stay the caller's and outlive the transport. Returns 0 or SR_E_NOMEM. */
-int sr_http_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
+int sr_http_transport_new(struct sr_loop *loop,
                           const struct sr_http_transport_options *options,
                           struct sr_transport **ret_transport);
 

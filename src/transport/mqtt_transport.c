@@ -24,7 +24,6 @@ enum { TWIN_KICKS = 5, BUSY_MS = 50 };
 
 struct mqtt_transport {
     struct sr_transport base; /* first */
-    struct sr_reporter *reporter;
     struct sr_mqtt_link *mqtt;
     struct sr_subscriptions subs;
     bool subscribed;                       /* the SUBACK for QoS 1 has come: rows go */
@@ -84,7 +83,7 @@ static void on_acked(void *arg, int message_id)
     if (!batch)
         return; /* an acknowledgement of nothing */
     t->acked_ms = sr_now_ms();
-    sr_reporter_acked(t->reporter, batch);
+    t->base.events->acked(t->base.arg, batch);
 }
 
 /* --- coming down -------------------------------------------------------- */
@@ -126,7 +125,7 @@ static void hear(struct mqtt_transport *t, const struct sr_origin *origin,
     struct sr_rows rows;
 
     sr_rows_read(&rows, payload, len);
-    sr_reporter_received(t->reporter, origin, &rows);
+    t->base.events->received(t->base.arg, origin, &rows);
     sr_rows_release(&rows);
 }
 
@@ -176,7 +175,7 @@ static void tell_missing(struct mqtt_transport *t, const char *what)
 
     sr_subscriptions_missing(&t->subs, topics, sizeof topics);
     snprintf(text, sizeof text, "%.200s: the broker %s: %s", t->broker, what, topics);
-    sr_reporter_trouble(t->reporter, SR_TROUBLE_SUBSCRIPTION, text);
+    t->base.events->trouble(t->base.arg, SR_TROUBLE_SUBSCRIPTION, text);
 }
 
 /* All that was asked for is answered. */
@@ -190,15 +189,15 @@ static void settle_subscriptions(struct mqtt_transport *t)
     if (sr_subscriptions_missing(&t->subs, topics, sizeof topics)) {
         tell_missing(t, "refuses to subscribe to");
         sr_deadline_set(&t->subscribe_deadline,
-                        sr_backoff_next_within(&t->subscribe_backoff,
-                                               sr_reporter_pause_max_ms(t->reporter),
-                                               sr_random32()));
+                        sr_backoff_next_within(
+                            &t->subscribe_backoff,
+                            t->base.events->pause_max_ms(t->base.arg), sr_random32()));
         return;
     }
     sr_deadline_clear(&t->subscribe_deadline);
     sr_backoff_reset(&t->subscribe_backoff);
-    sr_reporter_trouble(t->reporter, SR_TROUBLE_SUBSCRIPTION, NULL);
-    sr_reporter_subscribed(t->reporter);
+    t->base.events->trouble(t->base.arg, SR_TROUBLE_SUBSCRIPTION, NULL);
+    t->base.events->subscribed(t->base.arg);
 }
 
 /* The time for an answer is over; or the pause before what was refused is asked for again. */
@@ -217,7 +216,7 @@ static void on_subscribe_due(void *arg)
 /* As long as there is a twin, a connection that lasts a little while is nothing to rely on. */
 static void set_patience(struct mqtt_transport *t)
 {
-    sr_mqtt_link_set_patience(t->mqtt, sr_reporter_pause_max_ms(t->reporter),
+    sr_mqtt_link_set_patience(t->mqtt, t->base.events->pause_max_ms(t->base.arg),
                               t->twin ? SR_TWIN_MS : SR_MQTT_HEALTHY_MS);
 }
 
@@ -229,11 +228,11 @@ static void go_up(struct mqtt_transport *t)
     t->subscribed = true;
     sr_info(sr_subscriptions_ask(&t->subs, 1, &topics) ? "connected"
                                                        : "connected and subscribed");
-    sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, NULL);
+    t->base.events->trouble(t->base.arg, SR_TROUBLE_AUTH, NULL);
     set_patience(t);
     if (t->twin)
         sr_deadline_set(&t->calm, SR_TWIN_MS);
-    sr_reporter_up(t->reporter);
+    t->base.events->up(t->base.arg);
 }
 
 static void on_subscribed(void *arg, int message_id, const int *granted, int count)
@@ -261,7 +260,7 @@ static void tell_twin(struct mqtt_transport *t, const char *reason)
         "with the id '%.300s'?",
         reason, t->kicks, t->client_id);
     t->twin = true;
-    sr_reporter_trouble(t->reporter, SR_TROUBLE_TWIN, text);
+    t->base.events->trouble(t->base.arg, SR_TROUBLE_TWIN, text);
 }
 
 static void on_calm(void *arg)
@@ -270,7 +269,7 @@ static void on_calm(void *arg)
 
     t->twin = false;
     t->kicks = 0;
-    sr_reporter_trouble(t->reporter, SR_TROUBLE_TWIN, NULL);
+    t->base.events->trouble(t->base.arg, SR_TROUBLE_TWIN, NULL);
     set_patience(t);
 }
 
@@ -309,9 +308,9 @@ static void on_down(void *arg, bool was_up, const char *reason)
     sr_subscriptions_reset(&t->subs);
     sr_deadline_clear(&t->subscribe_deadline);
     if (end.connack == 4 || end.connack == 5)
-        sr_reporter_trouble(t->reporter, SR_TROUBLE_AUTH, reason);
-    sr_reporter_down(t->reporter, was_up ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED,
-                     reason);
+        t->base.events->trouble(t->base.arg, SR_TROUBLE_AUTH, reason);
+    t->base.events->down(t->base.arg, was_up ? SR_ATTEMPT_LOST : SR_ATTEMPT_UNREACHED,
+                         reason);
     look_for_twin(t, &end, was_up, busy, reason);
     set_patience(t);
 }
@@ -320,7 +319,7 @@ static void start(struct sr_transport *transport)
 {
     struct mqtt_transport *t = (struct mqtt_transport *)transport;
 
-    sr_mqtt_link_start(t->mqtt, (unsigned)sr_reporter_settings(t->reporter)->keepalive);
+    sr_mqtt_link_start(t->mqtt, (unsigned)t->base.settings->keepalive);
 }
 
 static void drop(struct sr_transport *transport, const char *reason)
@@ -399,7 +398,7 @@ static int init(struct mqtt_transport *t, struct sr_loop *loop,
     return rc ? rc : sr_mqtt_link_new(loop, options, &events, t, &t->mqtt);
 }
 
-int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
+int sr_mqtt_transport_new(struct sr_loop *loop,
                           const struct sr_mqtt_link_options *options,
                           const struct sr_origin *origins, size_t count,
                           struct sr_transport **ret_transport)
@@ -410,7 +409,6 @@ int sr_mqtt_transport_new(struct sr_reporter *reporter, struct sr_loop *loop,
     if (!t)
         return SR_E_NOMEM;
     t->base.ops = &ops;
-    t->reporter = reporter;
     t->acked_ms = SR_NEVER;
     t->client_id = strdup(options->client_id ? options->client_id : "");
     t->broker = name_broker(options);

@@ -65,7 +65,8 @@ static bool lock_folder(struct sb_folder *folder)
     snprintf(path, sizeof path, "%s/lock", folder->path);
     folder->lock = sb_open_regular(path, O_RDWR | O_CREAT);
     if (folder->lock < 0) {
-        sb_say("cannot lock the data folder: %s: %s", path, sb_regular_error(errno));
+        sb_say("cannot lock the data folder %s: %s", folder->path,
+               sb_regular_error(errno));
         return false;
     }
     if (lock_within(folder->lock, LOCK_WAIT_MS))

@@ -112,24 +112,41 @@ bool sr_name_valid(const char *name, size_t len)
     return !strpbrk(text, ",\"+#");
 }
 
+/* One row without quotes is malformed only if it has no id. Most rows are such. */
+static bool is_plain_row(const char *row, size_t len)
+{
+    return !memchr(row, '"', len) && !memchr(row, '\n', len) && !memchr(row, '\r', len);
+}
+
+static bool has_id(const char *row, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && (row[i] == ' ' || row[i] == '\t'))
+        i++;
+    return i < len && row[i] != ',';
+}
+
 bool sr_rows_valid(const char *rows, size_t len)
 {
     struct sr_lexer lexer;
     struct sr_span span;
     enum sr_token token;
-    bool first_row = true, has_id = false;
+    bool first_row = true, found = false; /* its id */
 
+    if (is_plain_row(rows, len))
+        return has_id(rows, len);
     sr_lexer_init(&lexer, rows, len);
     while ((token = sr_lexer_next(&lexer, &span)) != SR_TOKEN_END) {
         if (token == SR_TOKEN_ERROR)
             return false;
         if (token == SR_TOKEN_NEWLINE) {
             first_row = false;
-        } else if (first_row && !has_id) {
+        } else if (first_row && !found) {
             if (!span.len || span.quoted)
                 return false; /* no id, no row */
-            has_id = true;
+            found = true;
         }
     }
-    return has_id;
+    return found;
 }

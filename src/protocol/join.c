@@ -43,7 +43,7 @@ static size_t select_need(const struct sr_join *join, const struct sr_channel *c
     const char *select = channel->protocol->select, *name;
     size_t len;
 
-    if (!select)
+    if (!select || channel == join->last)
         return 0;
     name = name_of(join, channel, &len);
     if (join->selected && join->selected_len == len &&
@@ -111,6 +111,7 @@ bool sr_join_add(struct sr_join *join, const struct sr_channel *channel,
     if (select)
         select_channel(join, channel);
     append(join, row, len);
+    join->last = channel;
     join->rows++;
     return true;
 }

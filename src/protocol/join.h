@@ -17,6 +17,7 @@ struct sr_join {
     const char
         *selected; /* name in the last row that selects; in `own` or in `payload` */
     size_t selected_len;
+    const struct sr_channel *last; /* of the last row */
 };
 
 /* How much room a payload may need. */

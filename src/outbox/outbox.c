@@ -84,11 +84,22 @@ void sr_outbox_set_clock_valid(struct sr_outbox *box, int64_t valid_after_ms)
     pthread_mutex_unlock(&box->lock);
 }
 
+/* What of all that waits has made no batch full. */
+static void count_fresh(struct sr_outbox *box, const struct sr_outbox_waiting *all)
+{
+    box->fresh.rows = all->rows % box->batch_rows;
+    box->fresh.bytes = all->bytes % box->batch_bytes;
+}
+
 void sr_outbox_set_batch(struct sr_outbox *box, size_t rows, size_t bytes)
 {
+    struct sr_outbox_waiting all;
+
     pthread_mutex_lock(&box->lock);
     box->batch_rows = rows;
     box->batch_bytes = bytes;
+    all = sr_box_waiting(box, SR_PART_ALL);
+    count_fresh(box, &all);
     pthread_mutex_unlock(&box->lock);
 }
 
@@ -171,6 +182,8 @@ void sr_box_look(struct sr_outbox *box, struct sr_outbox_view *view)
 
     for (int part = 0; part < parts; part++)
         view->part[part] = look_at(box, (enum sr_outbox_part)part);
+    if (parts)
+        count_fresh(box, &view->part[SR_PART_ALL]);
 }
 
 void sr_outbox_look(struct sr_outbox *box, struct sr_outbox_view *view)

@@ -78,6 +78,9 @@ struct sr_outbox {
     size_t cap;
     enum sr_at_bound policy[SR_CLASSES];
     size_t batch_rows, batch_bytes;
+    struct {
+        size_t rows, bytes;
+    } fresh; /* of the batch that is about to be full, as far as it was not said to be */
     bool asleep, closed;
 
     char *scratch, *named; /* a row with its time; its channel's name */

@@ -190,13 +190,24 @@ static int append_buffered(struct sr_outbox *box, struct node *node)
     return 0;
 }
 
-/* Did the last row, of `len` bytes, change what there is to do? */
-static bool batch_due(const struct sr_outbox *box, size_t len)
+/* Is it the only one that waits? */
+static bool is_first(const struct sr_outbox *box)
 {
-    struct sr_outbox_waiting all = sr_box_waiting(box, SR_PART_ALL);
+    return box->waiting[LIVE].rows + box->waiting[LIVE_VOLATILE].rows == 1 &&
+           sr_box_waiting(box, SR_PART_ALL).rows == 1;
+}
 
-    return all.rows == 1 || all.rows % box->batch_rows == 0 ||
-           all.bytes % box->batch_bytes < len;
+/* Did the last row, of `len` bytes, change what there is to do? */
+static bool batch_due(struct sr_outbox *box, size_t len)
+{
+    const bool first = is_first(box);
+
+    box->fresh.rows = first ? 1 : box->fresh.rows + 1;
+    box->fresh.bytes = first ? len : box->fresh.bytes + len;
+    if (box->fresh.rows < box->batch_rows && box->fresh.bytes < box->batch_bytes)
+        return first;
+    box->fresh.rows = box->fresh.bytes = 0;
+    return true;
 }
 
 /* Rows with a callback may not come faster than callbacks are called. */

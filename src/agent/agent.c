@@ -456,15 +456,28 @@ uint64_t sr_agent_wakeups(const struct sr_agent *agent)
 int sr_timer_new(struct sr_agent *agent, uint64_t interval_ms, sr_timer_fn fn,
                  void *arg, struct sr_timer **ret_timer)
 {
-    if (!agent || !fn || !ret_timer)
+    int rc;
+
+    if (!agent)
         return SR_E_INVAL;
-    return sr_loop_add_timer(agent->loop, interval_ms, fn, arg, ret_timer);
+    rc = sr_loop_add_timer(agent->loop, interval_ms, fn, arg, ret_timer);
+    if (rc == SR_E_INVAL)
+        return sr_agent_fail(agent, rc, "a timer without a function or a place: NULL");
+    return rc ? sr_agent_fail(agent, rc, "the timer: %s", sr_strerror(rc)) : 0;
 }
 
 int sr_watch_new(struct sr_agent *agent, int fd, int events, sr_watch_fn fn, void *arg,
                  struct sr_watch **ret_watch)
 {
-    if (!agent || !fn || !ret_watch)
+    int rc;
+
+    if (!agent)
         return SR_E_INVAL;
-    return sr_loop_add_watch(agent->loop, fd, events, fn, arg, ret_watch);
+    if (!fn || !ret_watch)
+        return sr_agent_fail(agent, SR_E_INVAL,
+                             "a watch without a function or a place: NULL");
+    rc = sr_loop_add_watch(agent->loop, fd, events, fn, arg, ret_watch);
+    return rc ? sr_agent_fail(agent, rc, "descriptor %d cannot be watched: %s", fd,
+                              sr_strerror(rc))
+              : 0;
 }

@@ -498,6 +498,7 @@ static void each_failing_call_says_what_and_where(void **state)
     struct sr_agent *agent = fx->agent, *bare;
     struct sr_reporter *reporter;
     struct sr_binary *binary;
+    struct sr_watch *watch;
     struct sr_push *push;
     const char *answer;
     char text[64];
@@ -524,6 +525,16 @@ static void each_failing_call_says_what_and_where(void **state)
     SAYS(sr_binary_new(agent, NULL), "binar");
     SAYS(sr_push_new(agent, &push), "push");
     SAYS(sr_push_start(fx->push), "push");
+    SAYS(sr_push_new(agent, NULL), "place for the push");
+    SAYS(sr_push_subscribe(fx->push, "a b"), "'a b' is no X-Id");
+    SAYS(sr_push_unsubscribe(fx->push, NULL), "X-Id");
+    SAYS(sr_reporter_new_http(agent, NULL), "place for the reporter");
+    SAYS(sr_reporter_new_mqtt(agent, NULL, &reporter), "broker");
+    SAYS(sr_reporter_new_mqtt(agent, "mqtt://h", NULL), "place for the reporter");
+    SAYS(sr_timer_new(agent, 1, NULL, NULL, NULL), "timer");
+    SAYS(sr_watch_new(agent, 0, SR_READABLE, NULL, NULL, NULL), "watch");
+    SAYS(sr_watch_new(agent, -1, SR_READABLE, FN(sr_watch_fn), NULL, &watch),
+         "descriptor -1");
     SAYS(sr_reporter_new_http(agent, &reporter), "reporter");
     SAYS(sr_reporter_start(fx->reporter), "reporter");
     assert_int_equal(sr_agent_new("http://127.0.0.1:9", "a", &bare), 0);

@@ -46,8 +46,10 @@ int sr_push_new(struct sr_agent *agent, struct sr_push **ret_push)
     };
     int rc;
 
-    if (!agent || !ret_push)
+    if (!agent)
         return SR_E_INVAL;
+    if (!ret_push)
+        return sr_agent_fail(agent, SR_E_INVAL, "no place for the push: NULL");
     if (agent->push)
         return sr_agent_fail(agent, SR_E_STATE, "the agent has a push already");
     rc = sr_push_make(&config, &agent->push);
@@ -110,17 +112,34 @@ static bool is_own(const struct sr_agent *agent, const char *xid)
            (agent->srversion && !strcmp(xid, agent->srversion));
 }
 
+static int no_xid(struct sr_push *push, const char *xid)
+{
+    return sr_agent_fail(sr_push_owner(push), SR_E_INVAL,
+                         "the push: '%.300s' is no X-Id of a collection",
+                         xid ? xid : "");
+}
+
 int sr_push_subscribe(struct sr_push *push, const char *xid)
 {
-    if (!push || !sr_id_valid(xid))
+    int rc;
+
+    if (!push)
         return SR_E_INVAL;
-    return is_own(sr_push_owner(push), xid) ? 0 : sr_push_add(push, xid);
+    if (!sr_id_valid(xid))
+        return no_xid(push, xid);
+    rc = is_own(sr_push_owner(push), xid) ? 0 : sr_push_add(push, xid);
+    return rc ? sr_agent_fail(sr_push_owner(push), rc,
+                              "the push does not subscribe to %s: %s", xid,
+                              sr_strerror(rc))
+              : 0;
 }
 
 int sr_push_unsubscribe(struct sr_push *push, const char *xid)
 {
-    if (!push || !sr_id_valid(xid))
+    if (!push)
         return SR_E_INVAL;
+    if (!sr_id_valid(xid))
+        return no_xid(push, xid);
     sr_push_remove(push, xid);
     return 0;
 }

@@ -37,6 +37,8 @@ static int make(struct sr_agent *agent, struct sr_reporter **ret_reporter)
     };
     int rc;
 
+    if (!ret_reporter)
+        return sr_agent_fail(agent, SR_E_INVAL, "no place for the reporter: NULL");
     if (agent->reporter)
         return sr_agent_fail(agent, SR_E_STATE, "the agent has a reporter already");
     rc = sr_reporter_make(&config, &agent->reporter);
@@ -50,7 +52,7 @@ int sr_reporter_new_http(struct sr_agent *agent, struct sr_reporter **ret_report
 {
     int rc;
 
-    if (!agent || !ret_reporter)
+    if (!agent)
         return SR_E_INVAL;
     rc = make(agent, ret_reporter);
     if (rc)
@@ -67,8 +69,10 @@ int sr_reporter_new_mqtt(struct sr_agent *agent, const char *broker,
     struct sr_url url;
     int rc;
 
-    if (!agent || !broker || !ret_reporter)
+    if (!agent)
         return SR_E_INVAL;
+    if (!broker)
+        return sr_agent_fail(agent, SR_E_INVAL, "the reporter has no broker: NULL");
     if (sr_url_parse(broker, &url, &reason))
         return sr_agent_refuse_url(agent, "broker", broker, reason);
     if (strncmp(url.scheme, "mqtt", 4))

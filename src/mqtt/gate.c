@@ -7,6 +7,8 @@
 enum {
     PUBLISH = 3,
     PUBREL = 6,
+    SUBACK = 9,
+    SUBACK_SIZE_MIN = 3, /* an id and a code */
     LENGTH_SIZE_MAX = 4,
     OTHERS_MAX = 65535 + 2, /* a SUBACK with all its codes */
     HELD_COST = 256         /* of a message beside its bytes, about */
@@ -84,6 +86,8 @@ static enum sr_gate_verdict judge(struct sr_gate *gate)
         max = OTHERS_MAX;
     if (gate->len > max)
         return SR_GATE_TOO_LARGE;
+    if (type_of(gate) == SUBACK && gate->len < SUBACK_SIZE_MIN)
+        return SR_GATE_NO_CODES;
     if (!is_qos_2(gate))
         return SR_GATE_PASS;
     if (gate->held_count && gate->held_cost + gate->len + HELD_COST > gate->max)

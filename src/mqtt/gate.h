@@ -19,7 +19,8 @@ enum sr_gate_verdict {
     SR_GATE_TOO_LARGE, /* a packet is larger than the limit */
     SR_GATE_TOO_MANY,  /* too many messages with QoS 2 are not released */
     SR_GATE_MALFORMED, /* no packet's type, or a length of more than four bytes */
-    SR_GATE_NO_MEMORY
+    SR_GATE_NO_MEMORY,
+    SR_GATE_NO_CODES /* a SUBACK without a return code */
 };
 
 /* A message with QoS 2 that is not released yet. */

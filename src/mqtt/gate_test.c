@@ -73,6 +73,12 @@ static void a_type_of_zero_is_none(void **state)
     assert_int_equal(look(*state, "\xd0\0\0\x80\x80\x80\x7f", 7, SR_GATE_MALFORMED), 2);
 }
 
+/* libmosquitto only says that the protocol is broken. */
+static void a_suback_without_codes_is_named(void **state)
+{
+    assert_int_equal(look(*state, "\x90\x02\0\x01", 4, SR_GATE_NO_CODES), 1);
+}
+
 /* 65,535 topics in one SUBSCRIBE are legal. */
 static void an_answer_may_be_larger_than_a_message(void **state)
 {
@@ -156,6 +162,7 @@ int main(void)
         TEST(a_packet_that_is_too_large_stops_at_its_length),
         TEST(a_length_may_come_byte_by_byte),
         TEST(a_length_of_five_bytes_is_none),
+        TEST(a_suback_without_codes_is_named),
         TEST(a_type_of_zero_is_none),
         TEST(an_answer_may_be_larger_than_a_message),
         TEST(messages_that_are_not_released_are_bounded),

@@ -65,6 +65,10 @@ static int refuse(struct sr_line *line, enum sr_gate_verdict verdict)
                  "than receive_max (%zu bytes) wait",
                  max);
         return MOSQ_ERR_OVERSIZE_PACKET;
+    case SR_GATE_NO_CODES:
+        snprintf(line->why, sizeof line->why,
+                 "the broker sends a SUBACK without return codes");
+        return MOSQ_ERR_PROTOCOL;
     case SR_GATE_MALFORMED: return MOSQ_ERR_PROTOCOL;
     default: return MOSQ_ERR_NOMEM;
     }

@@ -135,20 +135,28 @@ struct sr_outbox_waiting sr_box_gap(const struct sr_outbox *box)
     };
 }
 
+static void add(struct sr_outbox_waiting *all, const struct list *list)
+{
+    all->rows += list->rows;
+    all->bytes += list->bytes;
+}
+
+/* Asked for each row that is put. */
 struct sr_outbox_waiting sr_box_waiting(const struct sr_outbox *box,
                                         enum sr_outbox_part part)
 {
     struct sr_outbox_waiting all = { 0 };
 
-    if (part != SR_PART_LIVE)
-        all = sr_box_gap(box);
-    for (int i = 0; i < LISTS; i++) {
-        bool live = i == LIVE || i == LIVE_VOLATILE;
-
-        if (part == (live ? SR_PART_BACKLOG : SR_PART_LIVE))
-            continue;
-        all.rows += box->waiting[i].rows;
-        all.bytes += box->waiting[i].bytes;
+    if (part != SR_PART_LIVE) {
+        if (box->lo != box->hi)
+            all = sr_box_gap(box);
+        add(&all, &box->waiting[OLD_VOLATILE]);
+        add(&all, &box->waiting[FRONT]);
+        add(&all, &box->waiting[MIDDLE]);
+    }
+    if (part != SR_PART_BACKLOG) {
+        add(&all, &box->waiting[LIVE_VOLATILE]);
+        add(&all, &box->waiting[LIVE]);
     }
     return all;
 }

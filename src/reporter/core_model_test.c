@@ -19,7 +19,12 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define DAY  (UINT64_C(24) * HOUR)
 #define YEAR (365 * DAY)
 
-enum { ROWS = 2048, BATCHES = SR_WINDOW_MAX + SR_ACCUSED_MAX + 4, LIFE_EVENTS = 12000 };
+enum {
+    ROWS = 2048,
+    BATCHES = SR_WINDOW_MAX + SR_ACCUSED_MAX + 4,
+    LIFE_EVENTS = 12000,
+    LIVES = 800 /* at least */
+};
 enum kind { GOOD, REFUSED, DROPS };
 enum place { DONE, WAITS, FLIES, HELD, TAKEN };
 enum mood { FINE, NO_CREDENTIALS, NO_COLLECTION, NO_DEVICE, BUSY, MOODS };
@@ -977,7 +982,7 @@ static void lives_of_years_lose_nothing_and_end_well(void **state)
         live(seed++, LIFE_EVENTS);
         /* Chance convicts one in 10,000 that are tried, at most. */
         assert_true(seen.innocent <= 1 + seen.suspected / 2000);
-    } while (seconds() - began < limit);
+    } while (seconds() - began < limit || seen.lives < LIVES);
     print_seen(seconds() - began);
 }
 

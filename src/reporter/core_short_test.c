@@ -214,6 +214,19 @@ static bool refuse(void)
     return true;
 }
 
+/* By HTTP an answer that nothing was taken; by MQTT an attempt that reaches nobody. */
+static bool fail_otherwise(void)
+{
+    const struct sr_signs signs = { .no_collection = true };
+    struct sr_batch *batch = s.mqtt ? NULL : land(false);
+
+    if (s.mqtt)
+        go_down(SR_ATTEMPT_UNREACHED);
+    else if (batch)
+        sr_core_answered(&s.core, batch, SR_VERDICT_NO_COLLECTION, &signs, s.now_ms, 9);
+    return s.mqtt || batch;
+}
+
 static bool input(char letter)
 {
     switch (letter) {
@@ -229,6 +242,7 @@ static bool input(char letter)
         sr_core_up(&s.core, s.now_ms);
         return true;
     case 'd': go_down(SR_ATTEMPT_LOST); return true;
+    case 'n': return fail_otherwise();
     case 'a': return acknowledge();
     case 'r': return refuse();
     case 't':
@@ -274,7 +288,7 @@ static void expect_an_end(void)
 static void explore(int depth)
 {
     saved[depth] = s; /* batches keep their addresses */
-    for (const char *letter = "pudartz"; *letter; letter++) {
+    for (const char *letter = "pudnartz"; *letter; letter++) {
         s.path[depth] = *letter;
         s.path[depth + 1] = '\0';
         if (tell(*letter)) {

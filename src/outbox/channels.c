@@ -51,6 +51,96 @@ const struct sr_channel *sr_outbox_channel_at(struct sr_outbox *box, uint32_t nu
     return channel && channel->pinned ? channel : NULL;
 }
 
+/* --- held -------------------------------------------------------------------- */
+
+static bool has_room_aside(const struct sr_outbox *box)
+{
+    const struct list *rows = box->aside->rows;
+
+    return rows[SR_CLASS_VOLATILE].cost + rows[SR_CLASS_BUFFERED].cost < box->cap / 2;
+}
+
+/* Mostly it is the last one. */
+static void insert(struct list *list, struct node *node)
+{
+    struct node *hint =
+        list->head ? (struct node *)(uintptr_t)sr_list_last(list) : NULL;
+
+    sr_list_insert(list, node, &hint);
+}
+
+bool sr_box_put_by(struct sr_outbox *box, struct list *list)
+{
+    int class = class_of(list->head);
+
+    if (!box->aside) {
+        box->aside = sr_box_begin_batch(box);
+        if (!box->aside)
+            return false;
+        box->aside->base.held = true;
+    }
+    if (!has_room_aside(box))
+        return false;
+    insert(&box->aside->rows[class], sr_list_pop(list));
+    return true;
+}
+
+static void let_back(struct sr_outbox *box, struct list *rows,
+                     const struct sr_channel *channel)
+{
+    struct hint hint = { 0 };
+    struct node *node;
+    struct list others;
+
+    sr_list_init(&others);
+    while ((node = sr_list_pop(rows)))
+        if (node->channel == channel)
+            sr_box_come_back(box, node, &hint);
+        else
+            sr_list_append(&others, node);
+    sr_list_move(rows, &others);
+}
+
+static void release(struct sr_outbox *box, const struct sr_channel *channel)
+{
+    struct batch *aside = box->aside;
+
+    if (!aside)
+        return;
+    for (int class = 0; class < SR_CLASSES; class ++)
+        let_back(box, &aside->rows[class], channel);
+    if (!aside->rows[SR_CLASS_VOLATILE].head && !aside->rows[SR_CLASS_BUFFERED].head)
+        sr_box_end_batch(box, aside);
+}
+
+/* The flag keeps the channel where it is while its rows leave. */
+static void hold(struct sr_outbox *box, struct sr_channel *channel, bool on)
+{
+    if (channel->held == on)
+        return;
+    box->held += on;
+    box->held -= !on;
+    if (!on)
+        release(box, channel);
+    sr_channels_hold(&box->channels, channel, on);
+}
+
+void sr_outbox_hold_channel(struct sr_outbox *box, const struct sr_channel *channel,
+                            bool on)
+{
+    pthread_mutex_lock(&box->lock);
+    hold(box, sr_channels_at(&box->channels, channel->number), on);
+    sr_box_write_down(box, false);
+    pthread_mutex_unlock(&box->lock);
+}
+
+void sr_box_release_channels(struct sr_outbox *box)
+{
+    for (uint32_t i = 0; box->held && i < box->channels.room; i++)
+        if (box->channels.at[i])
+            hold(box, box->channels.at[i], false);
+}
+
 /* --- in the store ------------------------------------------------------------ */
 
 static bool is_own(const struct node *node)

@@ -164,6 +164,11 @@ void sr_outbox_hold(struct sr_outbox *box, struct sr_batch *batch);
 /* What is held waits again, in its old place: the rows of the batch, if it is; all. */
 void sr_outbox_release_one(struct sr_outbox *box, struct sr_batch *batch);
 void sr_outbox_release(struct sr_outbox *box);
+/* Rows of the channel go aside, those that wait and those that are put later, and others pass them,
+ * until what is aside takes half of the bound of memory. Or, `hold` false, they wait again, in their old place;
+ * as behind sr_outbox_release(). */
+void sr_outbox_hold_channel(struct sr_outbox *box, const struct sr_channel *channel,
+                            bool hold);
 /* The rows of a batch under way wait again; all that is under way. */
 void sr_outbox_return(struct sr_outbox *box, struct sr_batch *batch);
 void sr_outbox_requeue(struct sr_outbox *box);

@@ -192,6 +192,126 @@ static void a_row_that_is_refused_leaves_no_channel_behind(void **state)
     sr_outbox_free(box);
 }
 
+static const struct sr_channel *channel(struct sr_outbox *box, const char *name)
+{
+    uint32_t number = 0;
+
+    assert_int_equal(
+        sr_outbox_channel(box, &sr_smartrest1, name, strlen(name), &number), 0);
+    return sr_outbox_channel_at(box, number);
+}
+
+static void others_pass_the_rows_of_a_channel_that_is_held(void **state)
+{
+    struct sr_outbox *box = roomy_box();
+
+    (void)state;
+    put_on(box, "a", "1", 0);
+    put_on(box, "b", "2", 0);
+    put_on(box, "a", "3", SR_PRIO_BUF);
+    put_on(box, "b", "4", SR_PRIO_BUF);
+    sr_outbox_hold_channel(box, channel(box, "a"), true);
+    sr_outbox_hold_channel(box, channel(box, "a"), true);
+    expect(box, 1, 1, "b:2 ");
+    put_on(box, "a", "5", 0);
+    put_on(box, "b", "6", 0);
+    expect(box, 2, 9, "b:4 b:6 ");
+    expect(box, 3, 9, "");
+    assert_int_equal(waits(box), 0);
+    sr_outbox_requeue(box);
+    expect(box, 4, 9, "b:2 b:4 b:6 ");
+    sr_outbox_requeue(box);
+    sr_outbox_hold_channel(box, channel(box, "a"), false);
+    expect(box, 5, 9, "a:1 b:2 a:3 b:4 a:5 b:6 ");
+    sr_outbox_free(box);
+}
+
+static void each_channel_is_held_by_itself(void **state)
+{
+    struct sr_outbox *box = roomy_box();
+
+    (void)state;
+    sr_outbox_hold_channel(box, channel(box, "a"), true);
+    sr_outbox_hold_channel(box, channel(box, "b"), true);
+    for (int i = 0; i < 2; i++) {
+        put_on(box, "a", "1", 0);
+        put_on(box, "b", "2", SR_PRIO_BUF);
+        put_on(box, "c", "3", 0);
+    }
+    expect(box, 1, 9, "c:3 c:3 ");
+    sr_outbox_hold_channel(box, channel(box, "b"), false);
+    expect(box, 2, 9, "b:2 b:2 ");
+    sr_outbox_release(box);
+    expect(box, 3, 9, "a:1 a:1 ");
+    put_on(box, "a", "4", 0);
+    expect(box, 4, 9, "a:4 ");
+    sr_outbox_free(box);
+}
+
+/* Those that were under way when it was held, too. */
+static void rows_come_back_in_order_however_they_went_aside(void **state)
+{
+    struct sr_outbox *box = roomy_box();
+
+    (void)state;
+    for (int i = 1; i <= 4; i++) {
+        char row[2] = { (char)('0' + i), '\0' };
+
+        put_on(box, "a", row, 0);
+    }
+    expect(box, 1, 2, "a:1 a:2 ");
+    sr_outbox_hold_channel(box, channel(box, "a"), true);
+    expect(box, 2, 9, "");
+    sr_outbox_requeue(box);
+    expect(box, 3, 9, "");
+    sr_outbox_hold_channel(box, channel(box, "a"), false);
+    expect(box, 4, 9, "a:1 a:2 a:3 a:4 ");
+    sr_outbox_free(box);
+}
+
+static void rows_on_disk_are_passed_as_well(void **state)
+{
+    struct place *place = *state;
+    struct sr_outbox *box = open_box(place, 64 * 1024);
+    char row[24], expected[64];
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(row, sizeof row, "%d", i);
+        put_on(box, i % 2 ? "a" : "b", row, SR_PRIO_BUF);
+    }
+    box = reopen(place, box);
+    sr_outbox_hold_channel(box, channel(box, "a"), true);
+    for (int i = 0; i < 100; i += 2) {
+        snprintf(expected, sizeof expected, "b:%d ", i);
+        expect(box, 1, 1, expected);
+        ticket_ack(box, 1);
+    }
+    expect(box, 1, 1, "");
+    sr_outbox_hold_channel(box, channel(box, "a"), false);
+    for (int i = 1; i < 100; i += 2) {
+        snprintf(expected, sizeof expected, "a:%d ", i);
+        expect(box, 1, 1, expected);
+        ticket_ack(box, 1);
+    }
+    sr_outbox_free(box);
+}
+
+static void what_is_aside_takes_half_of_the_bound(void **state)
+{
+    struct sr_outbox *box = box_of(100);
+
+    (void)state;
+    sr_outbox_hold_channel(box, channel(box, "a"), true);
+    for (int i = 0; i < 90; i++)
+        put_on(box, "a", "0001", 0);
+    put_on(box, "b", "0002", 0);
+    expect(box, 1, 9, ""); /* it cannot pass them all */
+    assert_int_equal(waits(box), 41);
+    sr_outbox_hold_channel(box, channel(box, "a"), false);
+    assert_int_equal(waits(box), 91);
+    sr_outbox_free(box);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +325,12 @@ int main(void)
         cmocka_unit_test(who_asks_which_row_it_is_sees_its_channel),
         cmocka_unit_test(at_the_bound_of_channels_a_row_is_refused),
         cmocka_unit_test(a_row_that_is_refused_leaves_no_channel_behind),
+        cmocka_unit_test(others_pass_the_rows_of_a_channel_that_is_held),
+        cmocka_unit_test(each_channel_is_held_by_itself),
+        cmocka_unit_test(rows_come_back_in_order_however_they_went_aside),
+        cmocka_unit_test_setup_teardown(rows_on_disk_are_passed_as_well, make_place,
+                                        remove_place),
+        cmocka_unit_test(what_is_aside_takes_half_of_the_bound),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,11 +99,13 @@ size_t ticket_take(struct sr_outbox *box, uint32_t ticket, enum sr_outbox_part p
     return batch->rows;
 }
 
-/* Is it still what it was? Boxes may have been freed. */
+/* Is it still what it was? Boxes may have been freed, and others have their place: what is aside for a
+ * channel is nobody's ticket. */
 static bool is_good(const struct sr_outbox *box, const struct ticket *t)
 {
     for (const struct batch *batch = box->batches; batch; batch = batch->next)
-        if (&batch->base == t->batch && batch->base.number == t->number)
+        if (batch != box->aside && &batch->base == t->batch &&
+            batch->base.number == t->number)
             return true;
     return false;
 }

@@ -86,6 +86,9 @@ struct sr_outbox {
     char *scratch, *named; /* a row with its time; its channel's name */
 
     struct sr_channels channels;
+    struct batch
+        *aside;  /* rows of channels that are held; one of `batches`, held; or NULL */
+    size_t held; /* how many channels are */
     struct list waiting[LISTS];
     struct batch *batches, *spare_batches; /* under way or held; to be used again */
     uint64_t last_batch;                   /* its number */
@@ -180,6 +183,11 @@ enum { CHANNELS_SPARE = 1024 };
 /* The channel that a row to be put names. Returns 0, SR_E_INVAL, SR_E_FULL, SR_E_NOMEM. */
 int sr_box_channel_of(struct sr_outbox *box, const struct sr_outbox_row *row,
                       struct sr_channel **ret_channel);
+/* Puts the first row of the list aside; it is of a channel that is held. False if there is no room: then
+ * nothing changed. */
+bool sr_box_put_by(struct sr_outbox *box, struct list *list);
+/* All channels are released, and their rows wait again. */
+void sr_box_release_channels(struct sr_outbox *box);
 /* The entry as the store keeps it, until the next call; false without memory. */
 bool sr_box_to_entry(struct sr_outbox *box, const struct node *node,
                      struct sr_entry *ret_entry);
@@ -238,6 +246,16 @@ void sr_told_free(struct told *told);
 /* The list with the next row of that part; NULL if none waits. */
 struct list *sr_box_first(struct sr_outbox *box, enum sr_outbox_part part);
 struct list *sr_box_first_buffered(struct sr_outbox *box, enum sr_outbox_part part);
+/* A new batch, under way; NULL without memory. One without rows ends. */
+struct batch *sr_box_begin_batch(struct sr_outbox *box);
+void sr_box_end_batch(struct sr_outbox *box, struct batch *batch);
+/* The row, which is in no list, waits again in its old place. `hint`: zeroed for the first of several in
+ * order. */
+struct hint {
+    struct list *list;
+    struct node *node;
+};
+void sr_box_come_back(struct sr_outbox *box, struct node *node, struct hint *hint);
 bool sr_box_is_backlog(const struct sr_outbox *box, const struct list *list);
 
 /* --- outbox.c ---------------------------------------------------------------- */

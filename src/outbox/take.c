@@ -56,7 +56,7 @@ static struct batch *batch_of(struct sr_batch *base)
 }
 
 /* One that was used before, or a new one; NULL without memory. */
-static struct batch *begin_batch(struct sr_outbox *box)
+struct batch *sr_box_begin_batch(struct sr_outbox *box)
 {
     struct batch *batch = box->spare_batches;
 
@@ -78,8 +78,10 @@ static struct batch *begin_batch(struct sr_outbox *box)
 }
 
 /* It has no rows any more. */
-static void end_batch(struct sr_outbox *box, struct batch *batch)
+void sr_box_end_batch(struct sr_outbox *box, struct batch *batch)
 {
+    if (batch == box->aside)
+        box->aside = NULL;
     *batch->link = batch->next;
     if (batch->next)
         batch->next->link = batch->link;
@@ -167,7 +169,9 @@ static void take(struct sr_outbox *box, struct taking *taking, enum sr_outbox_pa
     while ((list = sr_box_first(box, part))) {
         if (list->head->ttl_s && sr_node_expired(list->head, now_of(box, taking)))
             sr_box_meet(box, sr_list_pop(list), SR_FATE_EXPIRED);
-        else if (!take_one(box, taking, list))
+        else if (list->head->channel->held && sr_box_put_by(box, list))
+            continue;
+        else if (list->head->channel->held || !take_one(box, taking, list))
             break;
     }
 }
@@ -183,11 +187,11 @@ struct sr_batch *sr_outbox_take(struct sr_outbox *box, enum sr_outbox_part part,
 
     pthread_mutex_lock(&box->lock);
     sr_box_try_disk(box, false);
-    taking.batch = batch = begin_batch(box);
+    taking.batch = batch = sr_box_begin_batch(box);
     if (batch && !box->closed)
         take(box, &taking, part);
     if (batch && !batch->base.rows) {
-        end_batch(box, batch);
+        sr_box_end_batch(box, batch);
         batch = NULL;
     }
     sr_box_write_down(box, false);
@@ -229,7 +233,7 @@ static size_t settle(struct sr_outbox *box, struct batch *batch, enum sr_fate fa
             sr_box_meet(box, node, fate);
             rows++;
         }
-    end_batch(box, batch);
+    sr_box_end_batch(box, batch);
     sr_box_write_down(box, false);
     return rows;
 }
@@ -298,13 +302,7 @@ static struct list *place_of(struct sr_outbox *box, const struct node *node)
     return w[MIDDLE].head && w[MIDDLE].head->seq < node->seq ? &w[MIDDLE] : &w[FRONT];
 }
 
-/* Where the last row came back to: rows of a batch are in order. */
-struct hint {
-    struct list *list;
-    struct node *node;
-};
-
-static void come_back(struct sr_outbox *box, struct node *node, struct hint *hint)
+void sr_box_come_back(struct sr_outbox *box, struct node *node, struct hint *hint)
 {
     struct list *list = place_of(box, node);
 
@@ -335,9 +333,9 @@ static void batch_comes_back(struct sr_outbox *box, struct batch *batch, bool fa
             if (failed && gives_up(node, retries))
                 sr_box_meet(box, node, SR_FATE_RETRIES);
             else
-                come_back(box, node, &hint);
+                sr_box_come_back(box, node, &hint);
     }
-    end_batch(box, batch);
+    sr_box_end_batch(box, batch);
 }
 
 static void all_come_back(struct sr_outbox *box, bool held, bool failed,
@@ -376,6 +374,9 @@ void sr_outbox_release_one(struct sr_outbox *box, struct sr_batch *batch)
 
 void sr_outbox_release(struct sr_outbox *box)
 {
+    pthread_mutex_lock(&box->lock);
+    sr_box_release_channels(box);
+    pthread_mutex_unlock(&box->lock);
     all_come_back(box, true, false, 0);
 }
 

@@ -104,7 +104,7 @@ static void join_idle(struct sr_channels *channels, struct sr_channel *channel)
 
 static bool is_idle(const struct sr_channel *channel)
 {
-    return !channel->rows && !channel->pinned;
+    return !channel->rows && !channel->pinned && !channel->held;
 }
 
 void sr_channels_use(struct sr_channels *channels, struct sr_channel *channel)
@@ -126,6 +126,18 @@ void sr_channels_pin(struct sr_channels *channels, struct sr_channel *channel)
     if (is_idle(channel))
         leave_idle(channels, channel);
     channel->pinned = true;
+}
+
+void sr_channels_hold(struct sr_channels *channels, struct sr_channel *channel,
+                      bool hold)
+{
+    bool was_idle = is_idle(channel);
+
+    channel->held = hold;
+    if (was_idle && !is_idle(channel))
+        leave_idle(channels, channel);
+    else if (!was_idle && is_idle(channel))
+        join_idle(channels, channel);
 }
 
 /* --- all ------------------------------------------------------------------ */

@@ -33,6 +33,7 @@ struct sr_channel {
     uint64_t rows;                    /* that name it */
     uint32_t number;
     bool pinned; /* somebody has its number: it stays */
+    bool held;   /* its rows stay where they are; it stays, too */
     uint16_t len;
     char name[]; /* NUL-terminated; "" for the own one */
 };
@@ -65,5 +66,7 @@ void sr_channels_use(struct sr_channels *channels, struct sr_channel *channel);
 void sr_channels_drop(struct sr_channels *channels, struct sr_channel *channel);
 /* It stays until the table goes. */
 void sr_channels_pin(struct sr_channels *channels, struct sr_channel *channel);
+void sr_channels_hold(struct sr_channels *channels, struct sr_channel *channel,
+                      bool hold);
 
 #endif

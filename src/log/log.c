@@ -147,10 +147,11 @@ static void give_to_sink(enum sr_log_level level, const char *component,
 /* Formats a message; longer than the text of any line, it is cut like one later. */
 static void format_text(char *text, size_t cap, const char *format, va_list args)
 {
-    int len = vsnprintf(text, cap, format, args);
+    int len = format ? vsnprintf(text, cap, format, args) : -1;
 
     if (len < 0)
-        snprintf(text, cap, "message cannot be formatted: %s", format);
+        snprintf(text, cap, "message cannot be formatted: %s",
+                 format ? format : "NULL");
     while (len > 0 && (size_t)len < cap && strchr("\r\n", text[len - 1]))
         text[--len] = '\0';
 }

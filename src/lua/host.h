@@ -124,6 +124,8 @@ struct plugin {
     lua_State *running; /* the coroutine, or NULL */
     uint64_t turn;      /* in which its code ran last */
     uint64_t spent_ns;  /* then */
+    unsigned runs;      /* of its callbacks, then */
+    bool sampled;       /* this one is measured from its beginning */
     struct job *jobs, **jobs_end;
     unsigned queued;     /* messages and events of luv's that wait: QUEUE_MAX */
     size_t queued_bytes; /* of those messages, outside of the state: memory_max */

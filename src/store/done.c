@@ -56,8 +56,9 @@ static int try_snapshot(struct sr_store *store)
 void sr_store_write_snapshot(struct sr_store *store)
 {
     int rc = try_snapshot(store);
+    bool gone = sr_store_remove_dead(store);
 
-    if ((sr_store_remove_dead(store) | (rc && sr_store_drop_spare(store))) && rc) {
+    if (rc && (sr_store_drop_spare(store) || gone)) {
         sr_sync_settle(
             store); /* who syncs a file has it open, and its room is not free */
         rc = try_snapshot(store);

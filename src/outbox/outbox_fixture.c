@@ -94,6 +94,10 @@ size_t ticket_take(struct sr_outbox *box, uint32_t ticket, enum sr_outbox_part p
 
     if (!batch)
         return 0;
+    for (size_t i = 0; i < TICKETS;
+         i++) /* its place is used again, maybe in another box */
+        if (tickets[i].batch == batch)
+            tickets[i].batch = NULL;
     last_ticket = (last_ticket + 1) % TICKETS;
     tickets[last_ticket] = (struct ticket){ box, ticket, batch, batch->number };
     return batch->rows;

@@ -173,6 +173,33 @@ static void at_the_bound_of_channels_a_row_is_refused(void **state)
     sr_outbox_free(box);
 }
 
+/* The channel of the new row is the one that no row has named for longest, and the row that makes room
+ * is the last one of another. */
+static void a_row_that_pushes_another_out_keeps_its_channel(void **state)
+{
+    struct sr_outbox *box = box_of(2);
+    char name[16];
+
+    (void)state;
+    assert_int_equal(put_on(box, "pushed out", "1,aa", 0), 0);
+    ticket_take(box, 2, SR_PART_ALL, true, note_channel,
+                &(struct notes){ .rows_max = 1 });
+    for (int i = 0; i < 256; i++) {
+        snprintf(name, sizeof name, "c%d", i);
+        assert_int_equal(put_on(box, name, "1,bb", 0), 0);
+        ticket_take(box, 1, SR_PART_ALL, true, note_channel,
+                    &(struct notes){ .rows_max = 1 });
+        assert_int_equal(ticket_ack(box, 1), 1);
+    }
+    ticket_hold(box, 2);
+    ticket_release_one(box, 2);
+    assert_int_equal(put(box, "1,cc"), 0);
+    assert_int_equal(put_on(box, "c0", "1,dd", 0), 0);
+    assert_int_equal(met(box, SR_FATE_FULL), 1);
+    expect(box, 1, 9, ":1,cc c0:1,dd ");
+    sr_outbox_free(box);
+}
+
 static void a_row_that_is_refused_leaves_no_channel_behind(void **state)
 {
     struct sr_outbox *box = box_of(1);
@@ -324,6 +351,7 @@ int main(void)
                                         make_place, remove_place),
         cmocka_unit_test(who_asks_which_row_it_is_sees_its_channel),
         cmocka_unit_test(at_the_bound_of_channels_a_row_is_refused),
+        cmocka_unit_test(a_row_that_pushes_another_out_keeps_its_channel),
         cmocka_unit_test(a_row_that_is_refused_leaves_no_channel_behind),
         cmocka_unit_test(others_pass_the_rows_of_a_channel_that_is_held),
         cmocka_unit_test(each_channel_is_held_by_itself),

@@ -134,7 +134,6 @@ static void date(struct sr_outbox *box, struct node *node)
 static void count_in(struct sr_outbox *box, struct node *node)
 {
     node->index = ++box->stats.rows_put;
-    sr_channels_use(&box->channels, node->channel);
     box->rows++;
     box->memory += cost_of(node);
     if (class_of(node) == SR_CLASS_BUFFERED && !(node->prio & NODE_WRITTEN))
@@ -226,21 +225,11 @@ static int end_at_once(struct sr_outbox *box, struct node *node, enum sr_fate fa
     return 0;
 }
 
-/* Takes the node over if it returns 0; *ret_waits: and it waits. */
-static int admit(struct sr_outbox *box, const struct sr_outbox_row *row,
-                 struct node *node, bool *ret_waits)
+/* The node has its channel. */
+static int place(struct sr_outbox *box, struct node *node, bool *ret_waits)
 {
     int class = class_of(node), rc;
 
-    if (box->closed)
-        return SR_E_STATE;
-    if (cost_of(node) > box->cap)
-        return SR_E_TOOBIG;
-    if (too_many_due(box, node))
-        return SR_E_FULL;
-    rc = sr_box_channel_of(box, row, &node->channel);
-    if (rc)
-        return rc;
     if (class == SR_CLASS_BUFFERED && box->dir &&
         node->len > sr_store_row_max(box->options.cap))
         return SR_E_TOOBIG;
@@ -252,6 +241,29 @@ static int admit(struct sr_outbox *box, const struct sr_outbox_row *row,
     if (rc == SR_E_FULL && box->policy[class] == SR_DROP_NEWEST)
         return end_at_once(box, node, SR_FATE_FULL);
     *ret_waits = !rc;
+    return rc;
+}
+
+/* Takes the node over if it returns 0; *ret_waits: and it waits. The channel is in use from the
+ * beginning: room is made by dropping rows, and with the last of theirs other channels go. */
+static int admit(struct sr_outbox *box, const struct sr_outbox_row *row,
+                 struct node *node, bool *ret_waits)
+{
+    int rc;
+
+    if (box->closed)
+        return SR_E_STATE;
+    if (cost_of(node) > box->cap)
+        return SR_E_TOOBIG;
+    if (too_many_due(box, node))
+        return SR_E_FULL;
+    rc = sr_box_channel_of(box, row, &node->channel);
+    if (rc)
+        return rc;
+    sr_channels_use(&box->channels, node->channel);
+    rc = place(box, node, ret_waits);
+    if (rc)
+        sr_channels_drop(&box->channels, node->channel);
     return rc;
 }
 

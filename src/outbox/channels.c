@@ -47,8 +47,10 @@ const struct sr_channel *sr_outbox_channel_at(struct sr_outbox *box, uint32_t nu
 
     pthread_mutex_lock(&box->lock);
     channel = sr_channels_at(&box->channels, number);
+    if (channel && !channel->pinned) /* it may go as soon as the lock does */
+        channel = NULL;
     pthread_mutex_unlock(&box->lock);
-    return channel && channel->pinned ? channel : NULL;
+    return channel;
 }
 
 /* --- held -------------------------------------------------------------------- */

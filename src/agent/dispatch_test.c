@@ -434,7 +434,8 @@ static void what_is_wrong_with_a_row_is_said(void **state)
     sr_agent_sendf(fx->agent, "1,%*d", SR_ROW_MAX_HTTP, 7);
     says(fx, "no row can be made by '1,%*d': larger than the limit");
     sr_agent_sendf(fx->agent, "103,%.1f", (double)NAN);
-    says(fx, "103,%.1f");
+    says(fx, "103,%.1f': an unknown conversion, an open quote, or a number that is not "
+             "finite");
     sr_agent_sendf(fx->agent, none, 1);
     says(fx, "NULL");
     assert_int_equal(pthread_create(&other, NULL, send_nonsense, fx->agent), 0);

@@ -197,7 +197,10 @@ static int sendf(struct sr_agent *agent, int prio, const char *format, va_list a
         rc = sr_agent_send(agent, sr_row_text(&row), prio);
     else if (pthread_equal(pthread_self(), agent->thread))
         sr_agent_fail(agent, rc, "no row can be made by '%.60s': %s",
-                      format ? format : "NULL", sr_strerror(rc));
+                      format ? format : "NULL",
+                      rc == SR_E_INVAL ? "an unknown conversion, an open quote, or a "
+                                         "number that is not finite"
+                                       : sr_strerror(rc));
     sr_row_release(&row);
     return rc;
 }

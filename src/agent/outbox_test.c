@@ -613,6 +613,20 @@ static void the_longest_row_fits_into_any_request(void **state)
     free(row);
 }
 
+/* The transport would carry it. */
+static void a_row_that_the_outbox_has_no_room_for_is_said_to_be_that(void **state)
+{
+    struct fixture *fx = *state;
+    static char big[20001];
+
+    make_agent(fx);
+    set(fx, "capacity", "16384");
+    memset(big, '4', sizeof big - 1);
+    assert_int_equal(sr_agent_send(fx->agent, big, 0), SR_E_TOOBIG);
+    assert_string_equal(sr_agent_error(fx->agent),
+                        "the row is not kept: larger than the limit");
+}
+
 static void the_length_of_a_row_is_counted_with_its_quotes(void **state)
 {
     struct fixture *fx = *state;
@@ -1274,6 +1288,7 @@ int main(void)
         TEST(at_the_bound_the_oldest_goes_by_default),
         TEST(a_smaller_bound_tells_what_it_costs),
         TEST(the_longest_row_fits_into_any_request),
+        TEST(a_row_that_the_outbox_has_no_room_for_is_said_to_be_that),
         TEST(the_length_of_a_row_is_counted_with_its_quotes),
         TEST(sr_now_becomes_the_time_however_the_row_was_made),
         TEST(sr_now_waits_until_the_clock_is_right),

@@ -60,7 +60,7 @@ static int address(struct sr_agent *agent, int prio, struct sr_outbox_row *put)
 
 /* What is said of a row that was not taken. */
 struct refusal {
-    size_t len, most; /* SR_E_TOOBIG */
+    size_t len, most; /* larger than the transport carries, if not 0 */
     const char *by;   /* " by MQTT" */
 };
 
@@ -92,8 +92,10 @@ static bool fits(struct sr_agent *agent, const struct sr_outbox_row *put,
     if (put->len <= SR_ROW_MAX && (!protocol || protocol == &sr_smartrest1))
         return true;
     find_bound(agent, put, refusal);
+    if (put->len <= refusal->most)
+        return true;
     refusal->len = put->len;
-    return put->len <= refusal->most;
+    return false;
 }
 
 /* --- sending ------------------------------------------------------------------ */

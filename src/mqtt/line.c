@@ -8,7 +8,11 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-enum { CHUNKS = 4 }; /* read in one turn, before others have theirs */
+enum {
+    CHUNKS = 4, /* read in one turn, before others have theirs */
+    PACKETS =
+        256 /* written, the same; who is told that one has left may have the next ready */
+};
 
 bool sr_line_open(struct sr_line *line, const struct sr_connected *connected,
                   size_t max)
@@ -171,7 +175,9 @@ int sr_line_out(struct sr_line *line)
 {
     int rc = sr_line_flush(line);
 
-    while (!rc && !line->out_len && mosquitto_want_write(line->client)) {
+    for (int i = 0;
+         i < PACKETS && !rc && !line->out_len && mosquitto_want_write(line->client);
+         i++) {
         errno = 0;
         rc = mosquitto_loop_write(line->client, 1);
         line->error = errno;

@@ -28,10 +28,12 @@ struct subscription {
 };
 
 /* A publish under way. */
+enum { DONES = 256 }; /* of publishes that have left, told in a turn */
+
 struct publish {
     struct publish *next;
     int message_id;
-    bool left; /* acknowledged before it had its id */
+    bool left; /* acknowledged: `fn` is called in the next turn */
     size_t len;
     sr_mqtt_done_fn fn;
     void *arg;
@@ -228,27 +230,25 @@ static void on_down(void *arg, bool was_up, const char *reason)
     enter(m);
     forget_answers(m);
     while (m->link == link && !m->doomed && m->publishes)
-        end_publish(m, m->publishes, SR_E_UNREACHABLE);
+        end_publish(m, m->publishes, m->publishes->left ? 0 : SR_E_UNREACHABLE);
     if (m->link == link && !m->doomed && m->events.down)
         m->events.down(m->arg, was_up, reason);
     leave(m);
 }
 
+/* Libmosquitto calls this from within its writing, and who publishes the next one from there would never
+ * come back. */
 static void on_acked(void *arg, int message_id)
 {
     struct sr_mqtt *m = arg;
     struct publish *publish = find_publish(m, message_id);
 
-    if (m->sending && (!publish || publish == m->sending)) {
-        m->sending->left = true; /* within sr_mqtt_publish() */
-        sr_deadline_set(&m->later, 0);
-        return;
-    }
+    if (m->sending && !publish)
+        publish = m->sending; /* within sr_mqtt_publish() */
     if (!publish)
         return; /* an acknowledgement of nothing */
-    enter(m);
-    end_publish(m, publish, 0);
-    leave(m);
+    publish->left = true;
+    sr_deadline_set(&m->later, 0);
 }
 
 static void on_subscribed(void *arg, int message_id, const int *granted, int count)
@@ -329,8 +329,10 @@ static void on_later(void *arg)
         m->starting = false;
         sr_mqtt_link_start(m->link, m->keepalive_s);
     }
-    while (!m->doomed && (left = find_left(m)))
+    for (int i = 0; i < DONES && !m->doomed && (left = find_left(m)); i++)
         end_publish(m, left, 0);
+    if (!m->doomed && find_left(m))
+        sr_deadline_set(&m->later, 0);
     leave(m);
 }
 

@@ -253,6 +253,27 @@ static void messages_go_with_every_quality(void **state)
     assert_int_equal(fx->b.messages, 3);
 }
 
+static void publish_again(void *arg, int rc)
+{
+    struct client *client = arg;
+    const struct sr_mqtt_message message = { "on/and/on", "x", 1, 0, false };
+
+    client->dones++;
+    if (!rc && client->mqtt)
+        sr_mqtt_publish(client->mqtt, &message, publish_again, client);
+}
+
+static void who_publishes_whenever_one_has_left_does_not_keep_the_loop(void **state)
+{
+    struct fixture *fx = *state;
+
+    connect_as(fx, &fx->a, (struct sr_mqtt_options){ 0 });
+    publish_again(&fx->a, 0);
+    for (int i = 0; i < 100; i++)
+        turn_for(fx, 1); /* each of them comes back */
+    assert_true(fx->a.dones > 100);
+}
+
 static void a_thousand_messages_arrive_once_each(void **state)
 {
     struct fixture *fx = *state;
@@ -710,6 +731,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(messages_go_with_every_quality),
+        TEST(who_publishes_whenever_one_has_left_does_not_keep_the_loop),
         TEST(a_thousand_messages_arrive_once_each),
         TEST(what_is_under_way_is_bounded),
         TEST(each_function_whose_filter_matches_is_called),

@@ -52,7 +52,8 @@ static size_t walk(size_t max, const uint8_t *bytes, size_t len)
                 return len;
             body |= (size_t)(bytes[at + n] & 0x7f) << (7 * (n - 1));
         } while (bytes[at + n] & 0x80);
-        if (body > limit)
+        if (body > limit ||
+            (bytes[at] >> 4 == 9 && body <= 2)) /* a SUBACK of nothing */
             return at + n;
         at += 1 + n + body;
     }
